@@ -1,0 +1,40 @@
+# make demo     a service on made-up rollouts, trained before your eyes; ONCE=1 stops after the tour
+# make test     everything that must pass before a change lands
+# make lint     the same without the tests
+# make proto    the gRPC stubs anew from reward.proto
+# make clean    remove what make made
+
+PYTHON ?= python3
+VENV = .venv
+BIN = $(VENV)/bin
+STAMP = $(VENV)/installed
+TORCH = torch==2.13.0
+PROTO = proto/memreward_proto
+
+.PHONY: demo test lint proto clean
+
+demo: $(STAMP)
+	$(BIN)/memreward demo $(if $(ONCE),--once)
+
+test: lint
+	$(BIN)/pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+proto: $(STAMP)
+	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --grpc_python_out=proto \
+		--pyi_out=proto $(PROTO)/reward.proto
+
+# torch goes first: what is installed of it, of whichever build, then satisfies everything else.
+$(STAMP): pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(TORCH)
+	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[service,trainer,dev]'
+	touch $@
+
+# memreward-data stays: it may hold somebody's experience.
+clean:
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache

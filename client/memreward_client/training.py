@@ -1,0 +1,63 @@
+"""`memreward train`, `memreward models`: a training job followed to its end, and the models it leaves."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from rich.table import Table
+
+from .progress import track
+from .service_http import ServiceError, ServiceSession
+
+POLL_SECONDS = 0.5
+
+
+def start_training(session: ServiceSession, *, seeds: int | None = None, epochs: int | None = None) -> str:
+    """Queue a training job; returns its id. Raises ServiceError, code conflict while another runs."""
+    options = {"seeds": seeds, "epochs": epochs}
+    body = {name: value for name, value in options.items() if value is not None}
+    job_id: str = session.post("/v1/training", body, repeatable=False)["job_id"]
+    return job_id
+
+
+def follow_training(
+    session: ServiceSession, job_id: str, *, sleep: Callable[[float], None] = time.sleep
+) -> dict[str, Any]:
+    """Wait for a job with a progress bar; returns it as GET /v1/training/{job_id} has it at the end.
+
+    Raises ServiceError, also where the job failed.
+    """
+    with track("training", 100, "percent") as progress:
+        while True:
+            job = session.get(f"/v1/training/{job_id}")
+            progress.reached(round(100 * job["progress"]), job["status"])
+            if job["status"] == "failed":
+                raise ServiceError(job["error"]["code"], f"Training failed: {job['error']['message']}")
+            if job["status"] == "succeeded":
+                return job
+            sleep(POLL_SECONDS)
+
+
+def metrics_table(job: Mapping[str, Any]) -> Table:
+    """What a finished job measured on its held-out queries."""
+    table = Table("metric (held-out queries)", "value", title=f"model {job['model_version']}")
+    table.columns[1].justify = "right"
+    for name, value in job["metrics"].items():
+        table.add_row(name, f"{value:.4g}")
+    return table
+
+
+def models_table(models: list[dict[str, Any]]) -> Table:
+    """The models that a service keeps, the active one marked."""
+    names = list(dict.fromkeys(name for model in models for name in model["metrics"]))
+    table = Table(
+        "", "model", "made (UTC)", "memory", "queries", "labels", *names, title="models, newest first"
+    )
+    for model in models:
+        cells = [model["memory_version"], model["training_queries"], model["training_labels"]]
+        metrics = [f"{model['metrics'][name]:.4g}" if name in model["metrics"] else "" for name in names]
+        mark = "active" if model["active"] else ""
+        table.add_row(mark, model["model_version"], model["created_at"], *map(str, cells), *metrics)
+    return table

@@ -1,0 +1,346 @@
+from google.protobuf.internal import containers as _containers
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Mapping, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class Query(_message.Message):
+    __slots__ = ("text", "id", "domain", "dataset")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    id: str
+    domain: str
+    dataset: str
+    def __init__(self, text: _Optional[str] = ..., id: _Optional[str] = ..., domain: _Optional[str] = ..., dataset: _Optional[str] = ...) -> None: ...
+
+class Rollout(_message.Message):
+    __slots__ = ("response", "thinking", "answer", "answer_key", "label")
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    THINKING_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_KEY_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    response: str
+    thinking: str
+    answer: str
+    answer_key: str
+    label: float
+    def __init__(self, response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ...) -> None: ...
+
+class Group(_message.Message):
+    __slots__ = ("group_id", "query", "rollouts")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    query: Query
+    rollouts: _containers.RepeatedCompositeFieldContainer[Rollout]
+    def __init__(self, group_id: _Optional[str] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., rollouts: _Optional[_Iterable[_Union[Rollout, _Mapping]]] = ...) -> None: ...
+
+class ScoreRewardsRequest(_message.Message):
+    __slots__ = ("groups", "explain")
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[Group]
+    explain: bool
+    def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., explain: bool = ...) -> None: ...
+
+class Explanation(_message.Message):
+    __slots__ = ("answer", "answer_key", "agreement", "same_key_right", "same_key_wrong")
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_KEY_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    SAME_KEY_RIGHT_FIELD_NUMBER: _ClassVar[int]
+    SAME_KEY_WRONG_FIELD_NUMBER: _ClassVar[int]
+    answer: str
+    answer_key: str
+    agreement: float
+    same_key_right: int
+    same_key_wrong: int
+    def __init__(self, answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., agreement: _Optional[float] = ..., same_key_right: _Optional[int] = ..., same_key_wrong: _Optional[int] = ...) -> None: ...
+
+class Prediction(_message.Message):
+    __slots__ = ("reward", "probability", "status", "source", "explanation")
+    REWARD_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    reward: float
+    probability: float
+    status: str
+    source: str
+    explanation: Explanation
+    def __init__(self, reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
+
+class Neighbor(_message.Message):
+    __slots__ = ("query_id", "similarity", "text")
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    SIMILARITY_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    query_id: str
+    similarity: float
+    text: str
+    def __init__(self, query_id: _Optional[str] = ..., similarity: _Optional[float] = ..., text: _Optional[str] = ...) -> None: ...
+
+class ScoredGroup(_message.Message):
+    __slots__ = ("group_id", "rollouts", "neighbors")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    NEIGHBORS_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    rollouts: _containers.RepeatedCompositeFieldContainer[Prediction]
+    neighbors: _containers.RepeatedCompositeFieldContainer[Neighbor]
+    def __init__(self, group_id: _Optional[str] = ..., rollouts: _Optional[_Iterable[_Union[Prediction, _Mapping]]] = ..., neighbors: _Optional[_Iterable[_Union[Neighbor, _Mapping]]] = ...) -> None: ...
+
+class ScoreRewardsResponse(_message.Message):
+    __slots__ = ("model_version", "memory_version", "groups")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    model_version: str
+    memory_version: int
+    groups: _containers.RepeatedCompositeFieldContainer[ScoredGroup]
+    def __init__(self, model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[ScoredGroup, _Mapping]]] = ...) -> None: ...
+
+class StoredRollout(_message.Message):
+    __slots__ = ("id", "response", "thinking", "answer", "answer_key", "label", "label_source", "policy", "step")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    RESPONSE_FIELD_NUMBER: _ClassVar[int]
+    THINKING_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_KEY_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    LABEL_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    POLICY_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    response: str
+    thinking: str
+    answer: str
+    answer_key: str
+    label: float
+    label_source: str
+    policy: str
+    step: int
+    def __init__(self, id: _Optional[str] = ..., response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ..., label_source: _Optional[str] = ..., policy: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
+
+class Experience(_message.Message):
+    __slots__ = ("id", "text", "domain", "dataset", "rollouts")
+    ID_FIELD_NUMBER: _ClassVar[int]
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    id: str
+    text: str
+    domain: str
+    dataset: str
+    rollouts: _containers.RepeatedCompositeFieldContainer[StoredRollout]
+    def __init__(self, id: _Optional[str] = ..., text: _Optional[str] = ..., domain: _Optional[str] = ..., dataset: _Optional[str] = ..., rollouts: _Optional[_Iterable[_Union[StoredRollout, _Mapping]]] = ...) -> None: ...
+
+class AddExperienceRequest(_message.Message):
+    __slots__ = ("queries",)
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    queries: _containers.RepeatedCompositeFieldContainer[Experience]
+    def __init__(self, queries: _Optional[_Iterable[_Union[Experience, _Mapping]]] = ...) -> None: ...
+
+class RolloutIds(_message.Message):
+    __slots__ = ("ids",)
+    IDS_FIELD_NUMBER: _ClassVar[int]
+    ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, ids: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class AddExperienceResponse(_message.Message):
+    __slots__ = ("version", "queries_added", "rollouts_added", "labels_changed", "query_ids", "rollout_ids")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_ADDED_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_ADDED_FIELD_NUMBER: _ClassVar[int]
+    LABELS_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    QUERY_IDS_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_IDS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    queries_added: int
+    rollouts_added: int
+    labels_changed: int
+    query_ids: _containers.RepeatedScalarFieldContainer[str]
+    rollout_ids: _containers.RepeatedCompositeFieldContainer[RolloutIds]
+    def __init__(self, version: _Optional[int] = ..., queries_added: _Optional[int] = ..., rollouts_added: _Optional[int] = ..., labels_changed: _Optional[int] = ..., query_ids: _Optional[_Iterable[str]] = ..., rollout_ids: _Optional[_Iterable[_Union[RolloutIds, _Mapping]]] = ...) -> None: ...
+
+class Label(_message.Message):
+    __slots__ = ("rollout_id", "label", "source")
+    ROLLOUT_ID_FIELD_NUMBER: _ClassVar[int]
+    LABEL_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    rollout_id: str
+    label: float
+    source: str
+    def __init__(self, rollout_id: _Optional[str] = ..., label: _Optional[float] = ..., source: _Optional[str] = ...) -> None: ...
+
+class AddLabelsRequest(_message.Message):
+    __slots__ = ("labels",)
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    labels: _containers.RepeatedCompositeFieldContainer[Label]
+    def __init__(self, labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ...) -> None: ...
+
+class AddLabelsResponse(_message.Message):
+    __slots__ = ("version", "labels_changed")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    LABELS_CHANGED_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    labels_changed: int
+    def __init__(self, version: _Optional[int] = ..., labels_changed: _Optional[int] = ...) -> None: ...
+
+class ListExperienceRequest(_message.Message):
+    __slots__ = ("after", "limit")
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
+    after: str
+    limit: int
+    def __init__(self, after: _Optional[str] = ..., limit: _Optional[int] = ...) -> None: ...
+
+class ListExperienceResponse(_message.Message):
+    __slots__ = ("queries", "next")
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_FIELD_NUMBER: _ClassVar[int]
+    queries: _containers.RepeatedCompositeFieldContainer[Experience]
+    next: str
+    def __init__(self, queries: _Optional[_Iterable[_Union[Experience, _Mapping]]] = ..., next: _Optional[str] = ...) -> None: ...
+
+class GetQueryRequest(_message.Message):
+    __slots__ = ("query_id",)
+    QUERY_ID_FIELD_NUMBER: _ClassVar[int]
+    query_id: str
+    def __init__(self, query_id: _Optional[str] = ...) -> None: ...
+
+class FindQueriesRequest(_message.Message):
+    __slots__ = ("text", "k")
+    TEXT_FIELD_NUMBER: _ClassVar[int]
+    K_FIELD_NUMBER: _ClassVar[int]
+    text: str
+    k: int
+    def __init__(self, text: _Optional[str] = ..., k: _Optional[int] = ...) -> None: ...
+
+class FindQueriesResponse(_message.Message):
+    __slots__ = ("queries",)
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    queries: _containers.RepeatedCompositeFieldContainer[Neighbor]
+    def __init__(self, queries: _Optional[_Iterable[_Union[Neighbor, _Mapping]]] = ...) -> None: ...
+
+class GetMemoryRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class StoreCounts(_message.Message):
+    __slots__ = ("version", "queries", "rollouts", "labels")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    version: int
+    queries: int
+    rollouts: int
+    labels: int
+    def __init__(self, version: _Optional[int] = ..., queries: _Optional[int] = ..., rollouts: _Optional[int] = ..., labels: _Optional[int] = ...) -> None: ...
+
+class MemoryStatus(_message.Message):
+    __slots__ = ("memory_version", "indexed_queries", "stored", "building")
+    MEMORY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    INDEXED_QUERIES_FIELD_NUMBER: _ClassVar[int]
+    STORED_FIELD_NUMBER: _ClassVar[int]
+    BUILDING_FIELD_NUMBER: _ClassVar[int]
+    memory_version: int
+    indexed_queries: int
+    stored: StoreCounts
+    building: bool
+    def __init__(self, memory_version: _Optional[int] = ..., indexed_queries: _Optional[int] = ..., stored: _Optional[_Union[StoreCounts, _Mapping]] = ..., building: bool = ...) -> None: ...
+
+class StartTrainingRequest(_message.Message):
+    __slots__ = ("seeds", "epochs")
+    SEEDS_FIELD_NUMBER: _ClassVar[int]
+    EPOCHS_FIELD_NUMBER: _ClassVar[int]
+    seeds: int
+    epochs: int
+    def __init__(self, seeds: _Optional[int] = ..., epochs: _Optional[int] = ...) -> None: ...
+
+class JobError(_message.Message):
+    __slots__ = ("code", "message")
+    CODE_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    code: str
+    message: str
+    def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
+
+class TrainingJob(_message.Message):
+    __slots__ = ("job_id", "status", "progress", "metrics", "model_version", "error")
+    class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    PROGRESS_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ERROR_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    status: str
+    progress: float
+    metrics: _containers.ScalarMap[str, float]
+    model_version: str
+    error: JobError
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[str] = ..., progress: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ..., model_version: _Optional[str] = ..., error: _Optional[_Union[JobError, _Mapping]] = ...) -> None: ...
+
+class GetTrainingJobRequest(_message.Message):
+    __slots__ = ("job_id",)
+    JOB_ID_FIELD_NUMBER: _ClassVar[int]
+    job_id: str
+    def __init__(self, job_id: _Optional[str] = ...) -> None: ...
+
+class ModelInfo(_message.Message):
+    __slots__ = ("model_version", "created_at", "active", "memory_version", "training_queries", "training_labels", "metrics")
+    class MetricsEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: float
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    CREATED_AT_FIELD_NUMBER: _ClassVar[int]
+    ACTIVE_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_QUERIES_FIELD_NUMBER: _ClassVar[int]
+    TRAINING_LABELS_FIELD_NUMBER: _ClassVar[int]
+    METRICS_FIELD_NUMBER: _ClassVar[int]
+    model_version: str
+    created_at: str
+    active: bool
+    memory_version: int
+    training_queries: int
+    training_labels: int
+    metrics: _containers.ScalarMap[str, float]
+    def __init__(self, model_version: _Optional[str] = ..., created_at: _Optional[str] = ..., active: bool = ..., memory_version: _Optional[int] = ..., training_queries: _Optional[int] = ..., training_labels: _Optional[int] = ..., metrics: _Optional[_Mapping[str, float]] = ...) -> None: ...
+
+class ListModelsRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class ListModelsResponse(_message.Message):
+    __slots__ = ("models",)
+    MODELS_FIELD_NUMBER: _ClassVar[int]
+    models: _containers.RepeatedCompositeFieldContainer[ModelInfo]
+    def __init__(self, models: _Optional[_Iterable[_Union[ModelInfo, _Mapping]]] = ...) -> None: ...
+
+class ActivateModelRequest(_message.Message):
+    __slots__ = ("model_version",)
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    model_version: str
+    def __init__(self, model_version: _Optional[str] = ...) -> None: ...

@@ -1,0 +1,223 @@
+"""What a request must be before anything is done with it: drafts in, records out, or one InvalidArgument.
+
+Both transports pass through here, so a wrong request gets the same code, message and details over HTTP and
+gRPC. Everything is checked before the first record goes on: nothing is stored when anything in the request is
+wrong. A blank response is no error here: its prediction has the status `invalid`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from memreward_service.engine.datasets import domain_of
+from memreward_service.engine.drafts import (
+    ExperienceDraft,
+    GroupDraft,
+    LabelDraft,
+    QueryDraft,
+    StoredRolloutDraft,
+)
+from memreward_service.engine.limits import (
+    check_count,
+    check_label,
+    check_length,
+    check_name,
+    check_whole,
+    missing,
+    shortened,
+)
+from memreward_service.errors import InvalidArgument
+from memreward_service.records import (
+    Domain,
+    Experience,
+    Group,
+    Label,
+    Query,
+    Rollout,
+    StoredRollout,
+    TrainingOptions,
+)  # fmt: skip
+from memreward_service.settings import Settings
+from memreward_service.store.identity import query_id, with_ids
+
+MAX_NEIGHBORS = 100
+"""Most neighbors that one search answers."""
+MAX_PAGE = 1_000
+"""Most queries on one page of an export."""
+MAX_STEP = 2**63 - 1
+"""Largest training step, that of a 64-bit column."""
+DOMAINS = ", ".join(Domain)
+"""The known domains, as error messages list them."""
+
+
+def valid_groups(drafts: Sequence[GroupDraft], settings: Settings) -> tuple[Group, ...]:
+    """The groups of one request to score; a missing group_id is the position, a missing query id is
+    derived."""
+    check_count("groups", len(drafts), settings.max_rollouts, "groups")
+    _total([len(draft.rollouts) for draft in drafts], "groups", settings)
+    groups: list[Group] = []
+    places: dict[str, int] = {}
+    for position, draft in enumerate(drafts):
+        place = f"groups[{position}]."
+        group_id = str(position) if draft.group_id is None else check_name(draft.group_id, place + "group_id")
+        if group_id in places:
+            raise InvalidArgument(
+                f"{place}group_id {group_id!r} is taken by groups[{places[group_id]}]: "
+                "give each group its own id, or none of them one.",
+                field=place + "group_id",
+            )
+        places[group_id] = position
+        if draft.query is None:
+            raise missing(place + "query")
+        query = _query(draft.query, place + "query.", settings)
+        identity = query.id or query_id(query.text, query.domain, query.dataset)
+        rollouts = _group_rollouts(draft, place, settings)
+        groups.append(Group(group_id, Query(query.text, identity, query.domain, query.dataset), rollouts))
+    return tuple(groups)
+
+
+def valid_experience(drafts: Sequence[ExperienceDraft], settings: Settings) -> tuple[Experience, ...]:
+    """The queries of one request to store, with every missing id derived (store/identity.py)."""
+    check_count("queries", len(drafts), settings.max_rollouts, "queries")
+    _total([len(draft.rollouts) for draft in drafts], "queries", settings)
+    experience: list[Experience] = []
+    for position, draft in enumerate(drafts):
+        place = f"queries[{position}]."
+        query = _query(draft.query, place, settings)
+        check_count(place + "rollouts", len(draft.rollouts), settings.max_group_size, "rollouts")
+        rollouts = [
+            _stored(rollout, f"{place}rollouts[{index}].", settings)
+            for index, rollout in enumerate(draft.rollouts)
+        ]
+        _distinct(rollouts, place)
+        experience.append(Experience(query, tuple(rollouts)))
+    return tuple(with_ids(experience))
+
+
+def valid_labels(drafts: Sequence[LabelDraft], settings: Settings) -> tuple[Label, ...]:
+    """The labels of one request; two different labels for one rollout are an error."""
+    check_count("labels", len(drafts), settings.max_rollouts, "labels")
+    labels: dict[str, Label] = {}
+    for position, draft in enumerate(drafts):
+        place = f"labels[{position}]."
+        rollout_id = check_name(draft.rollout_id, place + "rollout_id")
+        if draft.label is None:
+            raise missing(place + "label")
+        check_label(draft.label, place + "label")
+        label = Label(rollout_id, draft.label, check_name(draft.source, place + "source"))
+        if labels.setdefault(rollout_id, label) != label:
+            raise InvalidArgument(
+                f"{place}rollout_id {rollout_id!r} has another label or source earlier in the request: "
+                "send one label a rollout.",
+                field=place + "rollout_id",
+            )
+    return tuple(labels.values())
+
+
+def valid_page(after: str | None, limit: int | None) -> tuple[str | None, int]:
+    """The `after` and `limit` of one page of an export; 100 queries where no limit is given."""
+    page = 100 if limit is None else check_whole(limit, "limit", 1, MAX_PAGE)
+    return (None if after is None else check_name(after, "after")), page
+
+
+def valid_search(text: str, k: int | None, settings: Settings) -> tuple[str, int]:
+    """The text and the number of neighbors of one search; 8 neighbors where no k is given."""
+    neighbors = 8 if k is None else check_whole(k, "k", 1, MAX_NEIGHBORS)
+    check_length(text, "", "text", settings.max_text_chars)
+    if not text.strip():
+        raise missing("text")
+    return text, neighbors
+
+
+def valid_training(seeds: int | None, epochs: int | None) -> TrainingOptions:
+    """The options of a training job; the ranges are those of the settings of the same names."""
+    return TrainingOptions(
+        seeds=None if seeds is None else check_whole(seeds, "seeds", 1, 32),
+        epochs=None if epochs is None else check_whole(epochs, "epochs", 1, 10_000),
+    )
+
+
+def valid_id(value: str, field: str) -> str:
+    """An id of a query, a job or a model, as it stands in a path."""
+    return check_name(value, field)
+
+
+def _query(draft: QueryDraft, place: str, settings: Settings) -> Query:
+    """The query with its domain; its id stays empty where none was given."""
+    check_length(draft.text, place, "text", settings.max_text_chars)
+    if not draft.text.strip():
+        raise missing(place + "text")
+    dataset = None if draft.dataset is None else check_name(draft.dataset, place + "dataset")
+    identity = "" if draft.id is None else check_name(draft.id, place + "id")
+    return Query(draft.text, identity, _domain(draft, place), dataset)
+
+
+def _domain(draft: QueryDraft, place: str) -> Domain:
+    if draft.domain is None:
+        return domain_of(draft.dataset)
+    try:
+        return Domain(draft.domain)
+    except ValueError:
+        raise InvalidArgument(
+            f"{place}domain {shortened(draft.domain)!r} is unknown: use one of {DOMAINS}.",
+            field=place + "domain",
+            given=shortened(draft.domain),
+        ) from None
+
+
+def _group_rollouts(draft: GroupDraft, place: str, settings: Settings) -> tuple[Rollout, ...]:
+    check_count(place + "rollouts", len(draft.rollouts), settings.max_group_size, "rollouts")
+    for index, rollout in enumerate(draft.rollouts):
+        _rollout(rollout, f"{place}rollouts[{index}].", settings.max_text_chars)
+    return draft.rollouts
+
+
+def _stored(draft: StoredRolloutDraft, place: str, settings: Settings) -> StoredRollout:
+    """The rollout to store; its id stays empty where none was given."""
+    _rollout(draft.rollout, place, settings.max_text_chars)
+    source = None if draft.label_source is None else check_name(draft.label_source, place + "label_source")
+    if source is not None and draft.rollout.label is None:
+        raise InvalidArgument(
+            f"{place}label_source comes without a label: give the label too, or leave the source out.",
+            field=place + "label_source",
+        )
+    return StoredRollout(
+        id="" if draft.id is None else check_name(draft.id, place + "id"),
+        rollout=draft.rollout,
+        label_source=source,
+        policy=None if draft.policy is None else check_name(draft.policy, place + "policy"),
+        step=None if draft.step is None else check_whole(draft.step, place + "step", 0, MAX_STEP),
+    )
+
+
+def _distinct(rollouts: Sequence[StoredRollout], place: str) -> None:
+    places: dict[str, int] = {}
+    for index, stored in enumerate(rollouts):
+        if stored.id and places.setdefault(stored.id, index) != index:
+            raise InvalidArgument(
+                f"{place}rollouts[{index}].id {stored.id!r} is taken by rollouts[{places[stored.id]}] "
+                "of that query: give each rollout its own id, or leave it out.",
+                field=f"{place}rollouts[{index}].id",
+            )
+
+
+def _rollout(rollout: Rollout, place: str, limit: int) -> None:
+    check_length(rollout.response, place, "response", limit)
+    if rollout.thinking is not None:
+        check_length(rollout.thinking, place, "thinking", limit)
+    if rollout.answer is not None:
+        check_length(rollout.answer, place, "answer", limit)
+    if rollout.answer_key is not None:
+        check_length(rollout.answer_key, place, "answer_key", limit)
+    if rollout.label is not None:
+        check_label(rollout.label, place + "label")
+
+
+def _total(sizes: Sequence[int], field: str, settings: Settings) -> None:
+    if (total := sum(sizes)) > settings.max_rollouts:
+        raise InvalidArgument(
+            f"The request holds {total} rollouts: split it into requests of at most {settings.max_rollouts}.",
+            field=field,
+            limit=settings.max_rollouts,
+            given=total,
+        )

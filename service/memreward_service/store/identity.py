@@ -1,0 +1,65 @@
+"""Ids of stored queries and rollouts, derived from their content when the caller brings none.
+
+Pure functions: the same content sent again gets the same ids on any machine, which is what makes a repeated
+POST /v1/experience change nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+
+from memreward_service.records import Domain, Experience, Rollout, StoredRollout
+
+DIGEST_BYTES = 12
+"""96 bits: among 10 million ids the chance of one collision is below 1e-15."""
+
+
+def query_id(text: str, domain: Domain, dataset: str | None) -> str:
+    """The id of a query that came without one: `q-` and 24 hex digits of its text, domain and dataset."""
+    return "q-" + _digest(text, domain.value, dataset)
+
+
+def rollout_id(query_id: str, rollout: Rollout, policy: str | None, step: int | None, occurrence: int) -> str:
+    """The id of a rollout that came without one: `r-` and 24 hex digits; its label is no part of it.
+
+    `occurrence` counts from 0 the identical rollouts of the query within one call, so that two equal
+    responses sampled in one group stay two rollouts.
+    """
+    content = (rollout.response, rollout.thinking, rollout.answer, rollout.answer_key)
+    return "r-" + _digest(query_id, *content, policy, step, occurrence)
+
+
+def with_ids(queries: Sequence[Experience]) -> list[Experience]:
+    """The queries of one call with every empty id (`""`) of a query or rollout filled in; other ids stay.
+
+    A query given twice in the call counts its identical rollouts over both places.
+    """
+    seen: Counter[str] = Counter()
+    return [_with_ids(experience, seen) for experience in queries]
+
+
+def _with_ids(experience: Experience, seen: Counter[str]) -> Experience:
+    query = experience.query
+    query = replace(query, id=query.id or query_id(query.text, query.domain, query.dataset))
+    return Experience(query, tuple(_with_id(query.id, stored, seen) for stored in experience.rollouts))
+
+
+def _with_id(query_id: str, stored: StoredRollout, seen: Counter[str]) -> StoredRollout:
+    if stored.id:
+        return stored
+    first = rollout_id(query_id, stored.rollout, stored.policy, stored.step, 0)
+    occurrence = seen[first]
+    seen[first] += 1
+    if occurrence == 0:
+        return replace(stored, id=first)
+    return replace(stored, id=rollout_id(query_id, stored.rollout, stored.policy, stored.step, occurrence))
+
+
+def _digest(*parts: str | int | None) -> str:
+    """JSON keeps the parts apart and tells None from "None"; its ASCII form takes any Python string."""
+    content = json.dumps(parts).encode("ascii")
+    return hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()

@@ -1,0 +1,131 @@
+"""The statements of the store: rows to records and back. Many ids travel in one statement."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
+
+from memreward_service.records import Domain, Experience, Query, Rollout, StoredRollout
+from memreward_service.store.changes import Change, Known, Placed
+from memreward_service.store.schema import clock, is_plain, query, rollout
+
+CHUNK = 500
+"""Ids in one IN list: any SQLite build takes that many, and a longer one gains nothing."""
+
+
+def chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    """The distinct ids, at most CHUNK at a time, without those that no database can hold."""
+    distinct = [key for key in dict.fromkeys(ids) if is_plain(key)]
+    for start in range(0, len(distinct), CHUNK):
+        yield distinct[start : start + CHUNK]
+
+
+def select_queries(connection: Connection, ids: Iterable[str]) -> Iterator[Row[Any]]:
+    """The rows of the query table with these ids, in no order."""
+    for chunk in chunks(ids):
+        yield from connection.execute(select(query).where(query.c.id.in_(chunk)))
+
+
+def select_rollouts(connection: Connection, ids: Iterable[str]) -> Iterator[Row[Any]]:
+    """The rows of the rollout table with these rollout ids, in no order."""
+    for chunk in chunks(ids):
+        yield from connection.execute(select(rollout).where(rollout.c.id.in_(chunk)))
+
+
+def to_query(row: Row[Any]) -> Query:
+    """A row of the query table as a record."""
+    return Query(text=row.text, id=row.id, domain=Domain(row.domain), dataset=row.dataset)
+
+
+def to_stored_rollout(row: Row[Any]) -> StoredRollout:
+    """A row of the rollout table as a record."""
+    given = Rollout(row.response, row.thinking, row.answer, row.answer_key, row.label)
+    return StoredRollout(row.id, given, row.label_source, row.policy, row.step)
+
+
+def with_rollouts(connection: Connection, queries: Collection[Query]) -> list[Experience]:
+    """The queries, in their order, with all their rollouts in the order in which they were first stored."""
+    rollouts: defaultdict[str, list[StoredRollout]] = defaultdict(list)
+    for chunk in chunks(given.id for given in queries):
+        of_queries: Select[Any] = select(rollout).where(rollout.c.query_id.in_(chunk))
+        for row in connection.execute(of_queries.order_by(rollout.c.query_id, rollout.c.position)):
+            rollouts[row.query_id].append(to_stored_rollout(row))
+    return [Experience(given, tuple(rollouts[given.id])) for given in queries]
+
+
+def select_known(connection: Connection, query_ids: Collection[str], rollout_ids: Collection[str]) -> Known:
+    """What is stored under the ids of a call, with the size of each of its queries."""
+    known = Known()
+    for row in select_queries(connection, query_ids):
+        known.queries[row.id] = to_query(row)
+        known.versions[row.id] = row.version
+    known.sizes = dict.fromkeys(known.queries, 0)
+    for chunk in chunks(known.queries):
+        of_queries = select(rollout.c.query_id, func.count()).where(rollout.c.query_id.in_(chunk))
+        for query_id, size in connection.execute(of_queries.group_by(rollout.c.query_id)):
+            known.sizes[query_id] = size
+    for row in select_rollouts(connection, rollout_ids):
+        known.rollouts[row.id] = Placed(row.query_id, row.position, to_stored_rollout(row))
+    return known
+
+
+def lock_clock(connection: Connection) -> int:
+    """The current version; until the transaction ends nobody else can take the next one."""
+    return int(connection.execute(select(clock.c.version).with_for_update()).scalar_one())
+
+
+def store_change(connection: Connection, change: Change, version: int) -> None:
+    """Write a change that is not empty under `version`, the one after that of `lock_clock`."""
+    if change.queries:
+        connection.execute(insert(query), [_query_row(given, version) for given in change.queries.values()])
+    if change.rollouts:
+        connection.execute(insert(rollout), [_rollout_row(placed) for placed in change.rollouts.values()])
+    if change.labels:
+        relabel = update(rollout).where(rollout.c.id == bindparam("rollout_id"))
+        connection.execute(
+            relabel.values(label=bindparam("new_label"), label_source=bindparam("new_source")),
+            [
+                {"rollout_id": key, "new_label": label, "new_source": source}
+                for key, (label, source) in change.labels.items()
+            ],
+        )
+    for chunk in chunks(change.stamped):
+        connection.execute(update(query).where(query.c.id.in_(chunk)).values(version=version))
+    connection.execute(
+        update(clock).values(
+            version=version,
+            queries=clock.c.queries + len(change.queries),
+            rollouts=clock.c.rollouts + len(change.rollouts),
+            labels=clock.c.labels + change.labels_added,
+        )
+    )
+
+
+def _query_row(given: Query, version: int) -> dict[str, object]:
+    return {
+        "id": given.id,
+        "text": given.text,
+        "domain": given.domain.value,
+        "dataset": given.dataset,
+        "version": version,
+    }
+
+
+def _rollout_row(placed: Placed) -> dict[str, object]:
+    stored, given = placed.stored, placed.stored.rollout
+    return {
+        "id": stored.id,
+        "query_id": placed.query_id,
+        "position": placed.position,
+        "response": given.response,
+        "thinking": given.thinking,
+        "answer": given.answer,
+        "answer_key": given.answer_key,
+        "label": given.label,
+        "label_source": None if given.label is None else stored.label_source,
+        "policy": stored.policy,
+        "step": stored.step,
+    }

@@ -1,0 +1,29 @@
+"""Bearer keys (RFC 6750) for both transports: one check of one header value."""
+
+from __future__ import annotations
+
+import hmac
+
+from memreward_service.errors import Unauthenticated
+
+
+class Keys:
+    """The keys that open the service; without any, everyone may call."""
+
+    def __init__(self, keys: frozenset[str]) -> None:
+        self._keys = tuple(key.encode() for key in keys)
+
+    def check(self, authorization: str | None) -> None:
+        """Pass, or raise Unauthenticated. Every key is compared, each in constant time."""
+        if not self._keys:
+            return
+        if authorization is None:
+            raise Unauthenticated(
+                "This service needs an API key: send the header Authorization: Bearer <key>."
+            )
+        scheme, _, given = authorization.partition(" ")
+        matches = [hmac.compare_digest(given.strip().encode(), key) for key in self._keys]
+        if scheme.casefold() != "bearer" or not any(matches):
+            raise Unauthenticated(
+                "The API key is wrong: send Authorization: Bearer <key> with a key of the service."
+            )

@@ -1,0 +1,224 @@
+"""Protobuf messages to drafts, records to protobuf messages: field by field, with nothing decided here.
+
+An absent `optional` field is None; everything a request may get wrong is left to engine/validation.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from google.protobuf.message import Message
+from memreward_proto import reward_pb2 as pb
+
+from memreward_service.engine.drafts import (
+    ExperienceDraft,
+    GroupDraft,
+    LabelDraft,
+    QueryDraft,
+    StoredRolloutDraft,
+)  # fmt: skip
+from memreward_service.records import (
+    Experience,
+    ExperienceReceipt,
+    LabelReceipt,
+    MemoryStatus,
+    ModelInfo,
+    Neighbor,
+    Prediction,
+    Rollout,
+    Scored,
+    StoredRollout,
+    TrainingJob,
+)  # fmt: skip
+
+
+def _number(message: Message, field: str) -> float | None:
+    value: float = getattr(message, field)
+    return value if message.HasField(field) else None
+
+
+def whole(message: Message, field: str) -> int | None:
+    """An optional whole number; None where absent."""
+    value: int = getattr(message, field)
+    return value if message.HasField(field) else None
+
+
+def text(message: Message, field: str) -> str | None:
+    """An optional text; None where absent, "" where sent empty."""
+    value: str = getattr(message, field)
+    return value if value or message.HasField(field) else None
+
+
+def query_draft(message: pb.Query | pb.Experience) -> QueryDraft:
+    """A query as sent."""
+    return QueryDraft(message.text, text(message, "id"), text(message, "domain"), text(message, "dataset"))
+
+
+def rollout(message: pb.Rollout | pb.StoredRollout) -> Rollout:
+    """A rollout as sent, its label not yet checked."""
+    return Rollout(
+        message.response,
+        text(message, "thinking"),
+        text(message, "answer"),
+        text(message, "answer_key"),
+        _number(message, "label"),
+    )
+
+
+def group_draft(message: pb.Group) -> GroupDraft:
+    """A group as sent."""
+    query = query_draft(message.query) if message.HasField("query") else None
+    return GroupDraft(query, tuple(rollout(each) for each in message.rollouts), text(message, "group_id"))
+
+
+def experience_draft(message: pb.Experience) -> ExperienceDraft:
+    """A query to store, as sent."""
+    rollouts = tuple(
+        StoredRolloutDraft(
+            rollout(each),
+            text(each, "id"),
+            text(each, "label_source"),
+            text(each, "policy"),
+            whole(each, "step"),
+        )
+        for each in message.rollouts
+    )
+    return ExperienceDraft(query_draft(message), rollouts)
+
+
+def label_draft(message: pb.Label) -> LabelDraft:
+    """A late label as sent."""
+    return LabelDraft(message.rollout_id, _number(message, "label"), message.source)
+
+
+def scored_message(scored: Scored) -> pb.ScoreRewardsResponse:
+    """The answer of ScoreRewards."""
+    return pb.ScoreRewardsResponse(
+        model_version=scored.model_version,
+        memory_version=scored.memory_version,
+        groups=[
+            pb.ScoredGroup(
+                group_id=group.group_id,
+                rollouts=[_prediction(prediction) for prediction in group.rollouts],
+                neighbors=neighbor_messages(group.neighbors),
+            )
+            for group in scored.groups
+        ],
+    )
+
+
+def _prediction(prediction: Prediction) -> pb.Prediction:
+    """None leaves an optional field absent."""
+    said = prediction.explanation
+    return pb.Prediction(
+        reward=prediction.reward,
+        probability=prediction.probability,
+        status=prediction.status,
+        source=prediction.source,
+        explanation=None
+        if said is None
+        else pb.Explanation(
+            answer=said.answer,
+            answer_key=said.answer_key,
+            agreement=said.agreement,
+            same_key_right=said.same_key_right,
+            same_key_wrong=said.same_key_wrong,
+        ),
+    )
+
+
+def neighbor_messages(neighbors: Sequence[Neighbor]) -> list[pb.Neighbor]:
+    """Memory queries, in their order."""
+    return [
+        pb.Neighbor(query_id=each.query_id, similarity=each.similarity, text=each.text) for each in neighbors
+    ]
+
+
+def experience_message(experience: Experience) -> pb.Experience:
+    """A stored query with its rollouts."""
+    query = experience.query
+    return pb.Experience(
+        id=query.id,
+        text=query.text,
+        domain=query.domain,
+        dataset=query.dataset,
+        rollouts=[_stored(stored) for stored in experience.rollouts],
+    )
+
+
+def _stored(stored: StoredRollout) -> pb.StoredRollout:
+    return pb.StoredRollout(
+        id=stored.id,
+        response=stored.rollout.response,
+        thinking=stored.rollout.thinking,
+        answer=stored.rollout.answer,
+        answer_key=stored.rollout.answer_key,
+        label=stored.rollout.label,
+        label_source=stored.label_source,
+        policy=stored.policy,
+        step=stored.step,
+    )
+
+
+def page_message(queries: Sequence[Experience], limit: int) -> pb.ListExperienceResponse:
+    """One page of an export; `queries` holds one more than `limit` where there is a next page."""
+    page = queries[:limit]
+    return pb.ListExperienceResponse(
+        queries=[experience_message(experience) for experience in page],
+        next=page[-1].query.id if len(queries) > limit else None,
+    )
+
+
+def experience_receipt_message(receipt: ExperienceReceipt) -> pb.AddExperienceResponse:
+    """The answer of AddExperience."""
+    return pb.AddExperienceResponse(
+        version=receipt.version,
+        queries_added=receipt.queries_added,
+        rollouts_added=receipt.rollouts_added,
+        labels_changed=receipt.labels_changed,
+        query_ids=receipt.query_ids,
+        rollout_ids=[pb.RolloutIds(ids=ids) for ids in receipt.rollout_ids],
+    )
+
+
+def label_receipt_message(receipt: LabelReceipt) -> pb.AddLabelsResponse:
+    """The answer of AddLabels."""
+    return pb.AddLabelsResponse(version=receipt.version, labels_changed=receipt.labels_changed)
+
+
+def memory_message(status: MemoryStatus) -> pb.MemoryStatus:
+    """How far the memory has followed the store."""
+    stored = status.stored
+    return pb.MemoryStatus(
+        memory_version=status.memory_version,
+        indexed_queries=status.indexed_queries,
+        stored=pb.StoreCounts(
+            version=stored.version, queries=stored.queries, rollouts=stored.rollouts, labels=stored.labels
+        ),
+        building=status.building,
+    )
+
+
+def job_message(job: TrainingJob) -> pb.TrainingJob:
+    """A training job."""
+    return pb.TrainingJob(
+        job_id=job.job_id,
+        status=job.status,
+        progress=job.progress,
+        metrics=job.metrics,
+        model_version=job.model_version,
+        error=None if job.error is None else pb.JobError(code=job.error[0], message=job.error[1]),
+    )
+
+
+def model_message(model: ModelInfo) -> pb.ModelInfo:
+    """A trained model."""
+    return pb.ModelInfo(
+        model_version=model.model_version,
+        created_at=model.created_at,
+        active=model.active,
+        memory_version=model.memory_version,
+        training_queries=model.training_queries,
+        training_labels=model.training_labels,
+        metrics=model.metrics,
+    )

@@ -1,0 +1,207 @@
+"""The routes of /v1: read, validate, call the engine, answer. Everything that decides is behind them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.security import HTTPBearer
+
+from memreward_service.engine import validation
+from memreward_service.errors import (
+    Conflict,
+    ModelNotTrained,
+    NotEnoughLabels,
+    NotFound,
+    Overloaded,
+    TooLarge,
+    Unavailable,
+)  # fmt: skip
+from memreward_service.settings import Settings
+from memreward_service.transport import http_examples as examples
+from memreward_service.transport import http_replies as replies
+from memreward_service.transport.http_edge import BodyType, json_response, parse_body, read_body
+from memreward_service.transport.http_examples import error_responses
+from memreward_service.transport.http_schemas import (
+    Body,
+    ExperiencesBody,
+    LabelsBody,
+    PageString,
+    RewardsBody,
+    SearchString,
+    TrainingBody,
+)  # fmt: skip
+from memreward_service.transport.metrics import count_scored
+
+if TYPE_CHECKING:
+    from memreward_service.engine.engine import Engine
+
+
+async def authorized(request: Request) -> None:
+    """Every route of /v1 needs a key, where the service has keys. Raises Unauthenticated."""
+    request.app.state.keys.check(request.headers.get("authorization"))
+
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(authorized)])
+
+
+def _engine(request: Request) -> Engine:
+    engine: Engine = request.app.state.engine
+    return engine
+
+
+def _settings(request: Request) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+async def _body(request: Request, kind: type[BodyType]) -> BodyType:
+    return parse_body(kind, await read_body(request, _settings(request).max_body_bytes))
+
+
+def _takes(kind: type[Body], example: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+    """The OpenAPI entry of a body that the route reads raw, for speed."""
+    schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
+    return {
+        "requestBody": {
+            "required": required,
+            "content": {"application/json": {"schema": schema, "example": example}},
+        }
+    }
+
+
+@router.post(
+    "/rewards",
+    tags=["rewards"],
+    response_model=replies.ScoredReply,
+    openapi_extra=_takes(RewardsBody, examples.REWARDS),
+    responses={
+        200: {"content": {"application/json": {"example": examples.SCORED}}},
+        **error_responses(TooLarge, Overloaded, ModelNotTrained, Unavailable),
+    },
+)
+async def score_rewards(request: Request) -> Response:
+    """The reward of every rollout. A label inside a group is evidence for its siblings."""
+    body = await _body(request, RewardsBody)
+    groups = validation.valid_groups([group.draft() for group in body.groups], _settings(request))
+    scored = await _engine(request).score(groups, explain=bool(body.explain))
+    count_scored(scored)
+    return json_response(scored)
+
+
+@router.post(
+    "/experience",
+    tags=["experience"],
+    response_model=replies.ExperienceReceiptReply,
+    openapi_extra=_takes(ExperiencesBody, examples.EXPERIENCE),
+    responses=error_responses(TooLarge, Conflict, Unavailable),
+)
+async def add_experience(request: Request) -> Response:
+    """Remember queries with their rollouts. Durable before it answers; the same content again changes
+    nothing."""
+    body = await _body(request, ExperiencesBody)
+    experience = validation.valid_experience(
+        [query.experience() for query in body.queries], _settings(request)
+    )
+    return json_response(await _engine(request).add_experience(experience))
+
+
+@router.get(
+    "/experience",
+    tags=["experience"],
+    response_model=replies.ExperiencePageReply,
+    responses=error_responses(),
+)
+async def list_experience(request: Request, page: Annotated[PageString, Query()]) -> Response:
+    """Stored queries in id order, a page at a time: an export."""
+    after, limit = validation.valid_page(page.after, page.limit)
+    queries = await _engine(request).list_experience(after, limit + 1)
+    return json_response(replies.page_json(queries, limit))
+
+
+@router.post(
+    "/labels",
+    tags=["experience"],
+    response_model=replies.LabelReceiptReply,
+    openapi_extra=_takes(LabelsBody, examples.LABELS),
+    responses=error_responses(TooLarge, NotFound, Unavailable),
+)
+async def add_labels(request: Request) -> Response:
+    """True rewards that arrive after their rollouts."""
+    body = await _body(request, LabelsBody)
+    labels = validation.valid_labels([label.draft() for label in body.labels], _settings(request))
+    return json_response(await _engine(request).add_labels(labels))
+
+
+@router.get(
+    "/queries", tags=["memory"], response_model=replies.SearchReply, responses=error_responses(Unavailable)
+)
+async def find_queries(request: Request, search: Annotated[SearchString, Query()]) -> Response:
+    """The memory queries nearest to a text, nearest first."""
+    text, k = validation.valid_search(search.text, search.k, _settings(request))
+    return json_response({"queries": await _engine(request).similar_queries(text, k)})
+
+
+@router.get(
+    "/queries/{query_id:path}",
+    tags=["memory"],
+    response_model=replies.ExperienceReply,
+    responses=error_responses(NotFound),
+)
+async def get_query(request: Request, query_id: str) -> Response:
+    """One stored query with its rollouts. The id may hold slashes."""
+    experience = await _engine(request).query(validation.valid_id(query_id, "query_id"))
+    return json_response(replies.experience_json(experience))
+
+
+@router.get("/memory", tags=["memory"], response_model=replies.MemoryReply, responses=error_responses())
+async def get_memory(request: Request) -> Response:
+    """How far the memory that predictions use has followed the store."""
+    return json_response(_engine(request).memory_status())
+
+
+@router.post(
+    "/training",
+    status_code=202,
+    tags=["training"],
+    response_model=replies.JobReply,
+    openapi_extra=_takes(TrainingBody, examples.TRAINING, required=False),
+    responses=error_responses(TooLarge, Conflict, NotEnoughLabels),
+)
+async def start_training(request: Request) -> Response:
+    """Queue a training job; an empty body takes the settings of the service."""
+    raw = await read_body(request, _settings(request).max_body_bytes)
+    body = parse_body(TrainingBody, raw or b"{}")
+    job = _engine(request).start_training(validation.valid_training(body.seeds, body.epochs))
+    return json_response(replies.job_json(job), 202)
+
+
+@router.get(
+    "/training/{job_id}",
+    tags=["training"],
+    response_model=replies.JobReply,
+    responses=error_responses(NotFound),
+)
+async def get_training_job(request: Request, job_id: str) -> Response:
+    """How far a training job is; its model_version once it succeeded."""
+    job = _engine(request).training_job(validation.valid_id(job_id, "job_id"))
+    return json_response(replies.job_json(job))
+
+
+@router.get("/models", tags=["training"], response_model=replies.ModelsReply, responses=error_responses())
+async def list_models(request: Request) -> Response:
+    """The models on disk, newest first; one is active once a model was trained."""
+    return json_response({"models": list(_engine(request).models())})
+
+
+@router.post(
+    "/models/{model_version}/activate",
+    tags=["training"],
+    response_model=replies.ModelReply,
+    responses=error_responses(NotFound),
+)
+async def activate_model(request: Request, model_version: str) -> Response:
+    """Make a kept model the active one; requests in flight keep theirs."""
+    return json_response(
+        await _engine(request).activate_model(validation.valid_id(model_version, "model_version"))
+    )

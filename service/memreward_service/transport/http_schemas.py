@@ -1,0 +1,173 @@
+"""The JSON bodies and query strings of /v1 as callers send them, for pydantic and for the OpenAPI page.
+
+Shape and type are checked here (an unknown field is an error, so a typo never passes); ranges and everything
+else in engine/validation.py, which gRPC goes through too. Each request turns itself into drafts.
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from memreward_service.engine.drafts import (
+    ExperienceDraft,
+    GroupDraft,
+    LabelDraft,
+    QueryDraft,
+    StoredRolloutDraft,
+)  # fmt: skip
+from memreward_service.records import Rollout
+
+
+class Body(BaseModel):
+    """A JSON object without surprises: no unknown field, no string where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+class QueryBody(Body):
+    """A prompt."""
+
+    text: str
+    """The prompt itself."""
+    id: str | None = None
+    """Your own id; without it, one is derived from text, domain and dataset."""
+    domain: str | None = None
+    """math, qa, code or text. Without it: that of a known dataset, else text."""
+    dataset: str | None = None
+    """The dataset's name, for example gsm8k."""
+
+    def draft(self) -> QueryDraft:
+        """The query as validation takes it."""
+        return QueryDraft(self.text, self.id, self.domain, self.dataset)
+
+
+class RolloutBody(Body):
+    """One response to the query."""
+
+    response: str
+    """The whole response; a blank one gets the status invalid."""
+    thinking: str | None = None
+    """The reasoning part, where you have it apart."""
+    answer: str | None = None
+    """The final answer; without it, it is extracted from the response."""
+    answer_key: str | None = None
+    """The form in which answers agree; without it, it is derived. For code: a behaviour signature."""
+    label: float | None = None
+    """The true reward from 0 to 1, where you know it."""
+
+    def record(self) -> Rollout:
+        """The rollout, its label not yet checked."""
+        return Rollout(self.response, self.thinking, self.answer, self.answer_key, self.label)
+
+
+class GroupBody(Body):
+    """The rollouts of one query sampled in one step."""
+
+    query: QueryBody
+    rollouts: list[RolloutBody]
+    group_id: str | None = None
+    """Your own id, back in the answer; without it, the position: "0", "1", …"""
+
+    def draft(self) -> GroupDraft:
+        """The group as validation takes it."""
+        return GroupDraft(
+            self.query.draft(), tuple(rollout.record() for rollout in self.rollouts), self.group_id
+        )
+
+
+class RewardsBody(Body):
+    """POST /v1/rewards."""
+
+    groups: list[GroupBody]
+    explain: bool | None = None
+    """Say for each rollout what its group says about it."""
+
+
+class StoredRolloutBody(RolloutBody):
+    """A rollout to remember."""
+
+    id: str | None = None
+    """Your own id, for labels that come later; without it, one is derived from the content."""
+    label_source: str | None = None
+    """Who gave the label, for example verifier or expert."""
+    policy: str | None = None
+    """The model that wrote the response."""
+    step: int | None = None
+    """The training step of that model."""
+
+    def draft(self) -> StoredRolloutDraft:
+        """The rollout as validation takes it."""
+        return StoredRolloutDraft(self.record(), self.id, self.label_source, self.policy, self.step)
+
+
+class ExperienceBody(QueryBody):
+    """A query to remember, with its rollouts."""
+
+    rollouts: list[StoredRolloutBody]
+
+    def experience(self) -> ExperienceDraft:
+        """The query and its rollouts as validation takes them."""
+        return ExperienceDraft(self.draft(), tuple(rollout.draft() for rollout in self.rollouts))
+
+
+class ExperiencesBody(Body):
+    """POST /v1/experience."""
+
+    queries: list[ExperienceBody]
+
+
+class LabelBody(Body):
+    """A true reward for a stored rollout."""
+
+    rollout_id: str
+    label: float
+    """From 0 (wrong) to 1 (right)."""
+    source: str
+    """Who gave it, for example verifier or expert."""
+
+    def draft(self) -> LabelDraft:
+        """The label as validation takes it."""
+        return LabelDraft(self.rollout_id, self.label, self.source)
+
+
+class LabelsBody(Body):
+    """POST /v1/labels."""
+
+    labels: list[LabelBody]
+
+
+class TrainingBody(Body):
+    """POST /v1/training."""
+
+    seeds: int | None = None
+    """Independent runs, 1 to 32; the best is kept."""
+    epochs: int | None = None
+    """At most so many epochs each, 1 to 10000."""
+
+
+class QueryString(BaseModel):
+    """Parameters behind the question mark: text, turned into numbers where a number belongs."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class PageString(QueryString):
+    """GET /v1/experience?after=&limit="""
+
+    after: str | None = None
+    """Start behind this query id: the `next` of the page before."""
+    limit: int | None = Field(None, json_schema_extra={"minimum": 1, "maximum": 1000})
+    """Queries on the page; 100 where not given."""
+
+
+class SearchString(QueryString):
+    """GET /v1/queries?text=&k="""
+
+    text: str
+    """The text whose nearest queries are looked up."""
+    k: int | None = Field(None, json_schema_extra={"minimum": 1, "maximum": 100})
+    """How many; 8 where not given."""
+
+
+REQUEST_BODIES: tuple[type[Body], ...] = (RewardsBody, ExperiencesBody, LabelsBody, TrainingBody)
+"""The bodies that routes read raw, for the schemas of the OpenAPI page."""

@@ -1,0 +1,41 @@
+"""What the transports count, in the Prometheus registry of the process (GET /metrics)."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+
+from prometheus_client import Counter, Histogram
+
+from memreward_service.records import Scored
+
+REQUESTS = Counter(
+    "memreward_requests",
+    'Requests answered; code is "ok", an error code, or "cancelled" where the caller left.',
+    ["transport", "route", "code"],
+)
+REQUEST_SECONDS = Histogram(
+    "memreward_request_seconds",
+    "Time from the first byte of a request to its answer.",
+    ["transport", "route"],
+    buckets=(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
+)
+ROLLOUTS_SCORED = Counter(
+    "memreward_rollouts_scored",
+    "Rollouts answered, by status and by source of the reward.",
+    ["status", "source"],
+)
+
+
+def count_request(transport: str, route: str, code: str, seconds: float) -> None:
+    """One answered request."""
+    REQUESTS.labels(transport, route, code).inc()
+    REQUEST_SECONDS.labels(transport, route).observe(seconds)
+
+
+def count_scored(scored: Scored) -> None:
+    """The rollouts of one answer; a rollout without a reward has the source "none"."""
+    tally = Tally(
+        (prediction.status, prediction.source) for group in scored.groups for prediction in group.rollouts
+    )
+    for (status, source), rollouts in tally.items():
+        ROLLOUTS_SCORED.labels(status, source or "none").inc(rollouts)

@@ -1,0 +1,139 @@
+"""The same request over both transports gets the same answer, field by field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from fake_engine import MODELS
+from memreward_service.records import Domain, Rollout
+from memreward_service.store.identity import query_id
+from memreward_service.transport import http_replies as replies
+from memreward_service.transport.http_examples import EXPERIENCE, LABELS
+
+GROUPS: dict[str, Any] = {
+    "groups": [
+        {
+            "group_id": "g/1",
+            "query": {"text": "2+2 ünï?", "id": "mine", "domain": "math", "dataset": "x"},
+            "rollouts": [
+                {"response": "it is 4", "thinking": "", "answer": "4", "answer_key": "k"},
+                {"response": "five", "label": 0},
+                {"response": "  "},
+                {"response": "unsure"},
+                {"response": "sure", "label": 0.75},
+            ],
+        },
+        {"query": {"text": "other", "dataset": "openai/gsm8k"}, "rollouts": [{"response": "four"}]},
+    ]
+}
+
+
+@pytest.mark.parametrize("explain", [None, False, True])
+def test_rewards(both: Any, explain: bool | None) -> None:
+    body = GROUPS if explain is None else {**GROUPS, "explain": explain}
+    http, rpc = both.post("/v1/rewards", "ScoreRewards", body)
+    assert http == rpc
+    replies.ScoredReply.model_validate_json(both.http.post("/v1/rewards", json=body).content)
+    first = http["groups"][0]
+    assert [group["group_id"] for group in http["groups"]] == ["g/1", "1"]
+    assert [each["status"] for each in first["rollouts"]] == ["ok", "ok", "invalid", "abstain", "ok"]
+    assert [each["reward"] for each in first["rollouts"]] == [1.0, 0.0, None, None, 0.75]
+    assert [each["source"] for each in first["rollouts"]] == ["gnn", "label", None, None, "label"]
+    assert (first["rollouts"][0]["explanation"] is not None) == bool(explain)
+
+
+def test_the_engine_gets_the_same_records(both: Any) -> None:
+    both.post("/v1/rewards", "ScoreRewards", GROUPS)
+    by_http, by_rpc = both.engine.scored
+    assert by_http == by_rpc
+    assert by_http[0].rollouts[0] == Rollout("it is 4", "", "4", "k", None)
+    assert by_http[0].rollouts[1].label == 0.0
+    assert by_http[1].query.domain is Domain.MATH
+    assert by_http[1].query.id == query_id("other", Domain.MATH, "openai/gsm8k")
+
+
+def test_experience_labels_and_export(both: Any) -> None:
+    http, rpc = both.post("/v1/experience", "AddExperience", EXPERIENCE)
+    assert (http["queries_added"], http["rollouts_added"], http["labels_changed"]) == (1, 2, 1)
+    assert (rpc["queries_added"], rpc["rollouts_added"]) == (0, 0)
+    assert http["query_ids"] == rpc["query_ids"] == ["gsm8k-17"]
+    assert http["rollout_ids"] == rpc["rollout_ids"]
+    assert http["rollout_ids"][0][1] == "gsm8k-17-b"
+    replies.ExperienceReceiptReply.model_validate(http)
+
+    http, rpc = both.post("/v1/labels", "AddLabels", LABELS)
+    assert (http["labels_changed"], http["version"], rpc["version"]) == (1, 101, 102)
+    assert both.engine.labels[0] == both.engine.labels[1]
+
+    both.post(
+        "/v1/experience",
+        "AddExperience",
+        {"queries": [{"id": "a/b c", "text": "t", "rollouts": [{"response": "r", "step": 2**40}]}]},
+    )
+    http, rpc = both.get("/v1/queries/a/b%20c", "GetQuery", query_id="a/b c")
+    assert http == rpc
+    assert http["rollouts"][0]["step"] == 2**40
+    http, rpc = both.get("/v1/queries/gsm8k-17", "GetQuery", query_id="gsm8k-17")
+    assert http == rpc
+    assert http["rollouts"][0]["label_source"] == "verifier"
+    replies.ExperienceReply.model_validate_json(both.http.get("/v1/queries/gsm8k-17").content)
+    assert both.http.post("/v1/experience", json={"queries": [http]}).json()["queries_added"] == 0
+
+
+def test_export_goes_page_by_page(both: Any) -> None:
+    for name in ("q1", "q2", "q3"):
+        both.http.post(
+            "/v1/experience", json={"queries": [{"id": name, "text": "t", "rollouts": [{"response": "r"}]}]}
+        )
+    pages = []
+    for after in (None, "q1", "q2", "q3"):
+        query = "?limit=1" + (f"&after={after}" if after else "")
+        fields = {"limit": 1} | ({"after": after} if after else {})
+        http, rpc = both.get(f"/v1/experience{query}", "ListExperience", **fields)
+        assert http == rpc
+        pages.append(([each["id"] for each in http["queries"]], http["next"]))
+    assert pages == [(["q1"], "q1"), (["q2"], "q2"), (["q3"], None), ([], None)]
+    http, rpc = both.get("/v1/experience", "ListExperience")
+    assert http == rpc
+    assert [each["id"] for each in http["queries"]] == ["q1", "q2", "q3"]
+    assert http["next"] is None
+    replies.ExperiencePageReply.model_validate_json(both.http.get("/v1/experience").content)
+
+
+def test_search_memory_models_and_jobs(both: Any) -> None:
+    http, rpc = both.get("/v1/queries?text=hallo&k=1", "FindQueries", text="hallo", k=1)
+    assert http == rpc == {"queries": [{"query_id": "q-a", "similarity": 0.35, "text": "Ann has 4 bags"}]}
+    http, rpc = both.get("/v1/queries?text=hallo", "FindQueries", text="hallo")
+    assert http == rpc
+    assert len(http["queries"]) == 2
+    http, rpc = both.get("/v1/memory", "GetMemory")
+    assert http == rpc
+    assert http["stored"] == {"version": 11, "queries": 4, "rollouts": 16, "labels": 5}
+    replies.MemoryReply.model_validate(http)
+    http, rpc = both.get("/v1/models", "ListModels")
+    assert http == rpc
+    assert http["models"][0]["metrics"] == MODELS[0].metrics
+    replies.ModelsReply.model_validate(http)
+    http = both.http.post("/v1/models/m-1/activate").json()
+    rpc = both.rpc("ActivateModel", {"model_version": "m-1"})
+    assert http == rpc
+    assert http["model_version"] == "m-1"
+
+
+@pytest.mark.parametrize("job_id", ["job-1", "job-failed"])
+def test_training_job(both: Any, job_id: str) -> None:
+    http, rpc = both.get(f"/v1/training/{job_id}", "GetTrainingJob", job_id=job_id)
+    assert http == rpc
+    assert http["job_id"] == job_id
+    assert (http["error"] == {"code": "not_enough_labels", "message": "Add 12 labels."}) == (
+        job_id == "job-failed"
+    )
+    replies.JobReply.model_validate_json(both.http.get(f"/v1/training/{job_id}").content)
+
+
+@pytest.mark.parametrize("body", [{}, {"seeds": 2, "epochs": 5}])
+def test_training_starts(both: Any, body: dict[str, int]) -> None:
+    http, rpc = both.post("/v1/training", "StartTraining", body)
+    assert http == rpc
+    assert http["metrics"] == {"seeds": body.get("seeds", 0), "epochs": body.get("epochs", 0)}
