@@ -75,9 +75,7 @@ class _Wanted:
 class Embedder:
     """Embeds texts on the event loop it is first used on."""
 
-    def __init__(
-        self, encoder: Encoder, cache: EmbeddingCache, durable: DurableVectors | None = None
-    ) -> None:
+    def __init__(self, encoder: Encoder, cache: EmbeddingCache, durable: DurableVectors | None = None) -> None:
         self._encoder = encoder
         self._cache = cache
         self._durable = durable
@@ -103,14 +101,10 @@ class Embedder:
         distinct = dict(zip(keys, texts, strict=True))
         found = self._cache.get_local(list(distinct))
         if len(found) < len(distinct):
-            found |= await self._fetched(
-                {key: text for key, text in distinct.items() if key not in found}, priority
-            )
+            found |= await self._fetched({key: text for key, text in distinct.items() if key not in found}, priority)
         return self._matrix([found[key] for key in keys])
 
-    async def embed_durable(
-        self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None
-    ) -> Vectors:
+    async def embed_durable(self, texts: Sequence[str], progress: Callable[[int, int], None] | None = None) -> Vectors:
         """`embed` in the background for texts that memory keeps: the durable store has them all afterwards.
 
         The durable store is asked first, so that loading a large memory leaves the LRU to the callers who

@@ -153,9 +153,7 @@ class EmbeddingCache:
             del found[key]
             self.metrics.redis_errors.inc()
         if broken:
-            _log.warning(
-                "Redis holds %d embeddings of the wrong length, for example %s", len(broken), broken[0]
-            )
+            _log.warning("Redis holds %d embeddings of the wrong length, for example %s", len(broken), broken[0])
         return found
 
     def _ask(self, call: Callable[[Redis], _Reply]) -> _Reply | None:

@@ -1,76 +1,243 @@
-"""The engine: everything the service can do, with no transport in it. Both transports call exactly these methods.
+"""READ FIRST. The engine: everything the service can do, with no transport in it; both transports call these methods.
 
-A skeleton for now: the signatures are fixed, the bodies come.
+The life of a request is `score`, in order: a permit (admission.py), the texts split into thinking, answer and key
+(answer_keys.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and scored
+(scorer.py: memory.py, graph.py, model.py, rewards.py). The life of experience is `add_experience`: committed to the
+store, answered, then taken into memory by memory_builder.py. training_jobs.py makes models; model_registry.py keeps
+them.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
+import torch
+from cachetools import LRUCache
+from memreward_service.engine.admission import Admission
+from memreward_service.engine.batching import Batcher
+from memreward_service.engine.embedder import Embedder
+from memreward_service.engine.embedding_cache import EmbeddingCache
+from memreward_service.engine.encoder import Encoder, SentenceEncoder
+from memreward_service.engine.group_batch import ParsedGroup, parse_group
+from memreward_service.engine.memory import Memory, NearQuery
+from memreward_service.engine.memory_builder import MemoryBuilder
+from memreward_service.engine.model_registry import ModelRegistry
+from memreward_service.engine.scorer import Question, Reply, ServingModel, reply_to
+from memreward_service.engine.training_jobs import TrainingJobs
+from memreward_service.errors import ModelNotTrained
 from memreward_service.records import (
-    Experience, ExperienceReceipt, Group, Label, LabelReceipt, MemoryStatus, ModelInfo, Neighbor, Scored, TrainingJob,
+    Experience,
+    ExperienceReceipt,
+    Group,
+    Label,
+    LabelReceipt,
+    MemoryStatus,
+    ModelInfo,
+    Neighbor,
+    Scored,
+    ScoredGroup,
+    TrainingJob,
     TrainingOptions,
 )  # fmt: skip
+from memreward_service.settings import Settings
+from memreward_service.store import ExperienceStore
+
+QUERY_TEXTS_KEPT = 50_000
+"""Texts of memory queries kept in process for the neighbours of replies. A stored text never changes."""
+
+_log = logging.getLogger(__name__)
 
 
 class Engine:
     """Scores groups, keeps experience, trains. Async methods run on the event loop that `start` was awaited on."""
 
+    def __init__(self, settings: Settings, encoder: Encoder | None = None) -> None:
+        """Opens the store and loads the embedding weights (seconds). `encoder`: another one than the settings name.
+
+        Raises Unavailable where the database or the embedding model cannot be had.
+        """
+        if settings.torch_threads is not None:
+            torch.set_num_threads(settings.torch_threads)
+        self._settings = settings
+        self._device = torch.device(resolved_device(settings.device))
+        self._store = ExperienceStore(settings.store_url)
+        self._encoder = encoder or SentenceEncoder(
+            settings.embedding_model, str(self._device), settings.embedding_batch_size
+        )
+        namespace = f"{settings.embedding_model}@{self._encoder.revision}"
+        cache = EmbeddingCache(settings.embedding_lru_size, settings.redis_url, namespace, self._encoder.dimension)
+        self._embedder = Embedder(self._encoder, cache, self._store)
+        self._registry = ModelRegistry(settings.data_dir / "models", settings.models_kept)
+        self._admission = Admission(settings.max_concurrent_requests)
+        self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        self._texts: LRUCache[str, str] = LRUCache(QUERY_TEXTS_KEPT)
+        self._opening: asyncio.Task[None] | None = None
+
     async def start(self) -> None:
-        """Load the active model and the memory snapshot, replay what is newer, start the workers."""
-        raise NotImplementedError
+        """Load the memory snapshot and the active model, replay what is newer, start the workers."""
+        self._builder = MemoryBuilder(
+            await asyncio.to_thread(self._opened_memory), self._store, self._embedder, self._compute,
+            self._settings.data_dir / "snapshot", self._settings.snapshot_seconds,
+        )  # fmt: skip
+        self._batcher: Batcher[Question, Reply] = Batcher(
+            self._replies, self._settings.max_batch_rollouts, lambda question: question.rollouts
+        )
+        self._jobs = TrainingJobs(
+            self._settings, self._store, self._embedder, self._registry, self._builder, self._encoder.revision,
+            self._device,
+        )  # fmt: skip
+        self._opening = asyncio.create_task(self._open_model(), name="open-model")
 
     async def stop(self) -> None:
         """Finish what was accepted, snapshot, stop the workers."""
-        raise NotImplementedError
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.wait({self._opening})
+            await self._batcher.close()
+            await self._jobs.stop()
+            await self._builder.stop()
+        await self._embedder.close()
+        self._compute.shutdown()
+        self._store.close()
 
     async def score(self, groups: Sequence[Group], explain: bool = False) -> Scored:
         """Predict the reward of every rollout without a label; a label inside a group is evidence for its siblings.
 
-        Raises InvalidArgument, Overloaded, ModelNotTrained, Unavailable.
+        Raises Overloaded, ModelNotTrained, Unavailable.
         """
-        raise NotImplementedError
+        if (missing := self.ready()) is not None:
+            raise ModelNotTrained(missing)
+        with self._admission.permit():
+            parsed = await asyncio.to_thread(_parsed, groups)
+            vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
+            reply = await self._batcher.submit(Question(parsed, vectors, explain))
+            texts = await self._query_texts([near.query_id for found in reply.near for near in found])
+        return Scored(
+            reply.model_version,
+            reply.memory_version,
+            tuple(
+                ScoredGroup(group.group_id, predictions, _neighbors(near, texts))
+                for group, predictions, near in zip(groups, reply.predictions, reply.near, strict=True)
+            ),
+        )
 
     async def add_experience(self, queries: Sequence[Experience]) -> ExperienceReceipt:
         """Store durably, then answer. Same content again changes nothing. Raises InvalidArgument, Conflict."""
-        raise NotImplementedError
+        receipt = await asyncio.to_thread(self._store.add_experience, queries)
+        self._builder.tell()
+        return receipt
 
     async def add_labels(self, labels: Sequence[Label]) -> LabelReceipt:
         """Store labels that arrive late; they count from the next memory version. Raises InvalidArgument, NotFound."""
-        raise NotImplementedError
+        receipt = await asyncio.to_thread(self._store.add_labels, labels)
+        self._builder.tell()
+        return receipt
 
     async def list_experience(self, after: str | None, limit: int) -> Sequence[Experience]:
         """Stored queries in id order after `after`, at most `limit`: the pages of an export."""
-        raise NotImplementedError
+        return await asyncio.to_thread(self._store.page, after, limit)
 
     async def query(self, query_id: str) -> Experience:
         """One stored query with its rollouts. Raises NotFound."""
-        raise NotImplementedError
+        return (await asyncio.to_thread(self._store.load, [query_id]))[0]
 
     async def similar_queries(self, text: str, k: int) -> Sequence[Neighbor]:
         """The k memory queries nearest to `text` by cosine, nearest first, over all domains."""
-        raise NotImplementedError
+        vectors = await self._embedder.embed([text])
+        loop = asyncio.get_running_loop()
+        near = await loop.run_in_executor(self._compute, self._builder.memory.similar, vectors, k)
+        return _neighbors(near, await self._query_texts([found.query_id for found in near]))
 
     def memory_status(self) -> MemoryStatus:
         """How far the memory has followed the store."""
-        raise NotImplementedError
+        memory = self._builder.memory
+        return MemoryStatus(memory.version, len(memory), self._store.counts(), self._builder.building)
 
     def start_training(self, options: TrainingOptions) -> TrainingJob:
         """Queue a training job. Raises Conflict while one is queued or running, NotEnoughLabels."""
-        raise NotImplementedError
+        return self._jobs.start(options)
 
     def training_job(self, job_id: str) -> TrainingJob:
         """A snapshot of a job. Raises NotFound."""
-        raise NotImplementedError
+        return self._jobs.job(job_id)
 
     def models(self) -> Sequence[ModelInfo]:
         """Model versions on disk, newest first; one is active once a model was trained."""
-        raise NotImplementedError
+        return self._registry.infos()
 
     async def activate_model(self, model_version: str) -> ModelInfo:
         """Make a kept version the active one, with memory states computed for it first. Raises NotFound."""
-        raise NotImplementedError
+        await self._serve_version(model_version)
+        await asyncio.to_thread(self._registry.activate, model_version)
+        return next(info for info in self._registry.infos() if info.model_version == model_version)
 
     def ready(self) -> str | None:
         """None when /v1/rewards can answer; else one sentence that says what is missing and what to do."""
-        raise NotImplementedError
+        if self._builder.serving is not None:
+            return None
+        if self._opening is not None and not self._opening.done():
+            return "The model is being loaded and memory brought up to date: try again in a moment."
+        return (
+            "No model is trained yet: add experience with labels (POST /v1/experience), "
+            "then train (POST /v1/training, or `memreward train`)."
+        )
+
+    def _opened_memory(self) -> Memory:
+        """The snapshot if it belongs to this store and encoder, else an empty memory that will be rebuilt."""
+        shape = self._encoder.dimension, self._encoder.revision, self._settings.exact_index_limit
+        memory = Memory.load(self._settings.data_dir / "snapshot", *shape)
+        if memory is not None and memory.version <= self._store.counts().version:
+            _log.info("memory snapshot: %d queries at version %d", len(memory), memory.version)
+            return memory
+        return Memory(*shape)
+
+    async def _open_model(self) -> None:
+        """Serve the active model if there is one, then follow the store."""
+        version = self._registry.active()
+        try:
+            if version is not None and self._registry.facts(version).encoder != self._encoder.revision:
+                _log.warning("model %s belongs to other embedding weights: train again", version)
+            elif version is not None:
+                await self._serve_version(version)
+        finally:
+            self._builder.start()
+
+    async def _serve_version(self, version: str) -> None:
+        trained = await asyncio.to_thread(self._registry.load, version)
+        trained.network.to(self._device)
+        await self._builder.serve(ServingModel(version, trained))
+
+    async def _replies(self, questions: Sequence[Question]) -> Sequence[Reply]:
+        return await asyncio.get_running_loop().run_in_executor(self._compute, self._reply, questions)
+
+    def _reply(self, questions: Sequence[Question]) -> Sequence[Reply]:
+        """On the compute thread: the model and the memory that are read belong together."""
+        serving = self._builder.serving
+        assert serving is not None, "score checks that a model is served, and none is ever taken away"
+        return reply_to(questions, serving, self._builder.memory, self._settings)
+
+    async def _query_texts(self, ids: Sequence[str]) -> dict[str, str]:
+        known = {key: self._texts[key] for key in set(ids) if key in self._texts}
+        if missing := [key for key in set(ids) if key not in known]:
+            found = await asyncio.to_thread(self._store.query_texts, missing)
+            self._texts.update(found)
+            known |= found
+        return known
+
+
+def resolved_device(device: str) -> str:
+    """`auto` is the GPU where PyTorch sees one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device
+
+
+def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:
+    return tuple(parse_group(group.query, group.rollouts) for group in groups)
+
+
+def _neighbors(near: Sequence[NearQuery], texts: dict[str, str]) -> tuple[Neighbor, ...]:
+    return tuple(Neighbor(found.query_id, found.similarity, texts[found.query_id]) for found in near)

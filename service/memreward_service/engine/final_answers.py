@@ -1,30 +1,50 @@
-"""Where a response stops thinking and states its answer: tags, boxes, statements, code fences, the last line."""
+"""Where a response stops thinking and states its answer: tags, boxes, statements, fences, the last line."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 
+BOX_WINDOW = 2_000
+"""Characters in which a box has to be closed."""
+BOX_TRIES = 8
+"""Boxes looked at from the end for one that is closed."""
 STATEMENT_WINDOW = 2_000
 """Characters at the end of a response in which a statement such as `The answer is ...` is looked for."""
 
-_STATEMENT = re.compile(
-    r"(?:####[ \t]*"
-    r"|^[ \t>*_#]*(?:(?:the\s+)?(?:final\s+|correct\s+)?answer|a)[*_]*[ \t]*:[\s*_:]*"
-    r"|\banswer(?:[ \t]+(?:choice|option))?[*_]*[ \t]*(?:is|would be|will be|should be|:)(?:[ \t]+(?:option|choice))?[\s*_:]*)"
-    r"(?P<answer>\S[^\n]*)",
+_ANSWER_IS = (
+    r"\banswer(?:[ \t]+(?:choice|option))?[*_]*[ \t]*(?:is|would be|will be|should be|:)"
+    r"(?:[ \t]+(?:option|choice))?[\s*_:]*"
+)
+_STATEMENT = re.compile(rf"(?:####[ \t]*|{_ANSWER_IS})(?P<answer>\S[^\n]*)", re.IGNORECASE)
+_STATEMENT_OR_A = re.compile(
+    rf"(?:####[ \t]*|^[ \t>*_#]*A[*_]*[ \t]*:[\s*_]*|{_ANSWER_IS})(?P<answer>\S[^\n]*)",
     re.IGNORECASE | re.MULTILINE,
 )
+_OPENING = re.compile(r"\\(?:boxed|fbox)\s*\{")
+_BRACE = re.compile(r"\\.|[{}]")
 _FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
+
+
+class Mark(Enum):
+    """How an answer is marked: in a box or a fence, by a statement, or only by standing last."""
+
+    BOX = "box"
+    STATEMENT = "statement"
+    POSITION = "position"
 
 
 @dataclass(frozen=True, slots=True)
 class FinalAnswer:
-    """The answer as written, the text before its statement, and whether the response marked it as its answer."""
+    """The answer as written, the text before its statement, how the response marked it, and the
+    language of its code fence.
+    """
 
     before: str
     answer: str
-    stated: bool
+    mark: Mark
+    language: str = ""
 
 
 def split_thinking(response: str) -> tuple[str | None, str]:
@@ -41,54 +61,56 @@ def split_thinking(response: str) -> tuple[str | None, str]:
     return None, response.strip()
 
 
-def stated_answer(text: str) -> FinalAnswer | None:
-    """The last \\boxed{...}, else the last `#### x`, `A: x`, `Answer: x` or `the answer is x`."""
-    boxed = _last_boxed(text)
-    if boxed is not None:
-        start, content = boxed
-        return FinalAnswer(text[:start].strip(), content.strip(), True)
+def boxed_answer(text: str) -> FinalAnswer | None:
+    """The last \\boxed{...} whose braces balance."""
+    end = len(text)
+    for _ in range(BOX_TRIES):
+        start = max(text.rfind("\\boxed", 0, end), text.rfind("\\fbox", 0, end))
+        if start < 0:
+            return None
+        opening = _OPENING.match(text, start)
+        if opening and (closing := _closing_brace(text, opening.end())) is not None:
+            return FinalAnswer(text[:start].strip(), text[opening.end() : closing].strip(), Mark.BOX)
+        end = start
+    return None
+
+
+def stated_answer(text: str, lone_letter: bool) -> FinalAnswer | None:
+    """The last \\boxed{...}, else the last `#### x`, `Answer: x` or `the answer is x`.
+
+    `lone_letter`: a line `A: x` states the answer too (in a list of choices it does not).
+    """
+    if (boxed := boxed_answer(text)) is not None:
+        return boxed
     offset = max(0, len(text) - STATEMENT_WINDOW)
     last = None
-    for last in _STATEMENT.finditer(text[offset:]):
-        pass
+    for match in (_STATEMENT_OR_A if lone_letter else _STATEMENT).finditer(text, offset):
+        last = match
     if last is None:
         return None
-    return FinalAnswer(text[: offset + last.start()].strip(), last["answer"].strip(), True)
+    return FinalAnswer(text[: last.start()].strip(), last["answer"].strip(), Mark.STATEMENT)
 
 
 def last_line(text: str) -> FinalAnswer:
     """The last line that is not blank."""
     before, _, line = text.rstrip().rpartition("\n")
-    return FinalAnswer(before.strip(), line.strip(), False)
+    return FinalAnswer(before.strip(), line.strip(), Mark.POSITION)
 
 
-def last_code(text: str) -> tuple[FinalAnswer, str]:
-    """The last fenced block and its language; the whole text, in no language, without a fence."""
+def last_code(text: str) -> FinalAnswer:
+    """The last fenced block; without a fence the whole text."""
     last = None
-    for last in _FENCE.finditer(text):
-        pass
+    for match in _FENCE.finditer(text):
+        last = match
     if last is None:
-        return FinalAnswer("", text, False), ""
-    return FinalAnswer(text[: last.start()].strip(), last[2], True), last[1].lower()
+        return FinalAnswer("", text, Mark.POSITION)
+    return FinalAnswer(text[: last.start()].strip(), last[2], Mark.BOX, last[1].lower())
 
 
-def _last_boxed(text: str) -> tuple[int, str] | None:
-    """The place and the content of the last box whose braces balance."""
-    end = len(text)
-    while (start := max(text.rfind("\\boxed", 0, end), text.rfind("\\fbox", 0, end))) >= 0:
-        opening = start + (6 if text.startswith("\\boxed", start) else 5)
-        while opening < len(text) and text[opening] == " ":
-            opening += 1
-        if text.startswith("{", opening) and (closing := _closing_brace(text, opening)) is not None:
-            return start, text[opening + 1 : closing]
-        end = start
-    return None
-
-
-def _closing_brace(text: str, opening: int) -> int | None:
-    depth = 0
-    for match in re.finditer(r"\\.|[{}]", text[opening:]):
+def _closing_brace(text: str, inside: int) -> int | None:
+    depth = 1
+    for match in _BRACE.finditer(text, inside, inside + BOX_WINDOW):
         depth += {"{": 1, "}": -1}.get(match.group(), 0)
-        if depth == 0 and match.group() == "}":
-            return opening + match.start()
+        if depth == 0:
+            return match.start()
     return None

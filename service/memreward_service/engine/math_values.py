@@ -1,24 +1,31 @@
 """The canonical form of a mathematical answer: an exact rational where it is a number, else normalised LaTeX.
 
-No computer algebra: this runs for every rollout of every request. What it recognises is what graders of GSM8K and
-MATH recognise (Hendrycks et al., arXiv 2103.03874, `math_equivalence`): $, commas, %, units, fractions, decimals.
+No computer algebra: this runs for every rollout of every request. What it recognises is what graders of GSM8K
+and MATH recognise (Hendrycks et al., arXiv 2103.03874, `math_equivalence`): $, commas, %, units, fractions,
+decimals.
 """
 
 from __future__ import annotations
 
 import re
 from fractions import Fraction
+from itertools import pairwise
 
 MAX_DIGITS = 60
 """Digits or powers of ten beyond which an answer is compared as text: a rational of that size costs time."""
+LONGEST = 1_000
+"""Characters beyond which an answer is compared as text without a look at its structure."""
 
 _PLAIN = re.compile(r"-?\d{1,60}\Z")
 _NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
 _VALUE = re.compile(rf"([-+]?)\s*({_NUMBER})(?:e([-+]?\d{{1,9}})(?![a-z]))?(?:\s*/\s*({_NUMBER}))?", re.IGNORECASE)
 _MIXED = re.compile(r"([-+]?)\s*(\d+)\s+(\d+)\s*/\s*(\d+)")
-_ANY_NUMBER = re.compile(rf"(?<![\w.])-?\s?[$€£¥]?(?:{_NUMBER})(?:/\d+(?![\d/]))?")
-_WORDS = re.compile(r"(?:\s*[^\W\d_]{2,}[.'’/)(\-]*|\s+[a-zA-Z](?![\w^])|\s*[-/,.()]\s*)*(?:\^\{?[23]\}?)?[\s.,;:!]*\Z")
-_ATTACHED = re.compile(
+_IN_PROSE = re.compile(rf"(?<![\w.])-?[$€£¥]?(?:{_NUMBER})(?:/\d+(?![\d/]))?")
+_MONEY = re.compile(r"[$€£¥]")
+_CONDITION = re.compile(r"\s(?:in|for|from|after|over|during|within|if|when|per|every)\s", re.IGNORECASE)
+_CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):00(?![\d:])")
+_UNITS = re.compile(r"(?:\s*[^\W\d_]{2,}+['’]?|\s+[a-zA-Z](?![\w^])|\s*[-/,.()]\s*)*+(?:\s*\^\{?[23]\}?)?[\s.,;:!]*\Z")
+_ATTACHED_UNIT = re.compile(
     r"(?:[cmk]?m|[mk]?g|[mc]?l|lbs?|oz|ft|in|hrs?|h|mins?|s|secs?|mph|kph|km/h|m/s|[ap]\.?m|kwh|[kmg]b)\b"
     r"(?:\^\{?[23]\}?)?[\s.]*\Z",
     re.IGNORECASE,
@@ -27,39 +34,64 @@ _LEADING_WORDS = re.compile(r"(?:[^\W\d_]{2,}[.,:']*\s+|[aAI]\s+)+(?=[-+.\d])")
 _SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
 _SCALE = re.compile(rf"\s*({'|'.join(_SCALES)})\b", re.IGNORECASE)
 
-_UNICODE = str.maketrans(
-    {"−": "-", "–": "-", "⁄": "/", "×": "\\times ", "≈": "=", "\u00a0": " ", "\u202f": " ", "°": "", "€": "", "£": "", "¥": ""}
-)
+_UNICODE = str.maketrans({"−": "-", "–": "-", "⁄": "/", "×": "\\times ", "≈": "=", "\u00a0": " ", "\u202f": " "})
 _DROPPED = re.compile(
-    r"\\left(?![a-z])|\\right(?![a-z])|\\displaystyle|\\[!()\[\]]|\\?\$|\\?%|\*\*|\^\s*\{?\s*\\circ\s*\}?|\\degree"
+    r"\\(?:left|right|displaystyle|degree)(?![a-z])|\\[!()\[\]]|\\?[$%]|[€£¥°]|\*\*|\^\s*\{?\s*\\circ\s*\}?"
 )
 _SPACES = re.compile(r"\\[,;: ]|\\q?quad(?![a-z])|~")
-_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\,|,\s)(?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\,)(?=\d{3}(?!\d))")
 _TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf|textit|operatorname)\s*\{([^{}]*)\}")
 _SHORT_FRACTION = re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)")
 _FRACTION = re.compile(r"\\[dtc]?frac\s*\{\s*(-?)\s*([\d.,]+)\s*\}\s*\{\s*([\d.,]+)\s*\}")
-_POWER = re.compile(r"(?:(\d)\s*(?:\\times|\\cdot|\*|x)\s*)?(?<![\d.])10\s*\^\s*(?:\{\s*(-?\d+)\s*\}|(-?\d+))")
+_POWER = re.compile(r"(?:(?<=\d)\s*(\\times|\\cdot|\*|x)\s*)?(?<![\d.])10\s*\^\s*(?:\{\s*(-?\d+)\s*\}|(-?\d+))")
 _BRACELESS_ROOT = re.compile(r"\\sqrt\s*([0-9a-zA-Z])")
+_ONLY_WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s,.'’\-]+[^\W\d_]+)*")
 
 
 def math_key(answer: str) -> str:
-    """`"70000"` for 70,000.00 and 7e4 alike, `"1/2"` for 0.5 and \\frac{1}{2}; other expressions as normalised LaTeX.
+    """`70000` for 70,000.00 and 7e4 alike, `1/2` for 0.5 and \\frac{1}{2}; else the answer as normalised LaTeX.
 
     The result is empty where nothing but markup was given.
     """
     if _PLAIN.match(answer):
         return str(int(answer))
-    cleaned = _cleaned(answer)
-    value = _number(_right_side(cleaned))
-    return str(value) if value is not None else _expression(_right_side(cleaned))
+    if len(answer) > LONGEST:
+        return "".join(answer.split())
+    cleaned = _right_side(_cleaned(answer))
+    value = _number(cleaned)
+    return str(value) if value is not None else _expression(cleaned)
 
 
-def last_number(text: str) -> tuple[int, str] | None:
-    """The place and the spelling of the last number in running text; after the last `=` there, if any."""
-    last = None
-    for last in _ANY_NUMBER.finditer(text):
-        pass
-    return (last.start(), last.group()) if last else None
+def prose_key(answer: str) -> str:
+    """`math_key` of an answer given in a sentence: its only, its leading or else its concluding number decides."""
+    cleaned = _right_side(_cleaned(answer[:LONGEST]))
+    value = _number(cleaned)
+    if value is None and "\\" not in cleaned and "^" not in cleaned:
+        leading = _VALUE.match(cleaned)
+        if leading and re.match(r"\s+[^\W\d_]{2}", cleaned[leading.end() :]):
+            value = _rational(leading)
+        elif last := concluding_number(cleaned):
+            return math_key(last[1])
+    return str(value) if value is not None else _expression(cleaned)
+
+
+def concluding_number(text: str) -> tuple[int, str] | None:
+    """The place and the spelling of the number that a sentence ends up with.
+
+    The last one after the last `=`; else the last sum of money; else the last one that does not belong to a
+    condition (`15` in `she drinks 15 gallons in 30 days`).
+    """
+    start = text.rfind("=") + 1
+    numbers = list(_IN_PROSE.finditer(text, start)) or list(_IN_PROSE.finditer(text))
+    if not numbers:
+        return None
+    money = [number for number in numbers if _MONEY.search(number[0])]
+    chosen = (money or numbers)[-1]
+    for earlier, number in pairwise(numbers):
+        if not money and _CONDITION.search(text, earlier.end(), number.start()):
+            chosen = earlier
+            break
+    return chosen.start(), chosen.group().rstrip(".")
 
 
 def number_key(token: str) -> str | None:
@@ -70,15 +102,15 @@ def number_key(token: str) -> str | None:
 
 
 def _cleaned(answer: str) -> str:
-    text = answer.translate(_UNICODE)
-    text = _THOUSANDS.sub(lambda match: "," if "," in match.group() else "", text)
+    text = _THOUSANDS.sub(",", answer.translate(_UNICODE))
     text = _DROPPED.sub("", text)
     while (shorter := _TEXT.sub(r" \1 ", text)) != text:
         text = shorter
     text = _SPACES.sub(" ", text)
     text = _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", text)
     text = _FRACTION.sub(r" \1\2/\3 ", text)
-    text = _POWER.sub(lambda m: f"{m[1] or 1}e{m[2] or m[3]}", text)
+    text = _CLOCK.sub(r"\1", text)
+    text = _POWER.sub(lambda match: f"{'' if match[1] else 1}e{match[2] or match[3]}", text)
     text = text.replace("\\approx", "=")
     return re.sub(r"-\s+(?=[\d.])", "-", text).strip().rstrip(".,;:!").strip()
 
@@ -92,38 +124,50 @@ def _right_side(text: str) -> str:
 
 def _number(text: str) -> Fraction | None:
     """The number that the text is, its unit dropped; None where it is anything more than that."""
-    text = text[lead.end() :] if (lead := _LEADING_WORDS.match(text)) else text
+    if lead := _LEADING_WORDS.match(text):
+        text = text[lead.end() :]
     mixed = _MIXED.match(text)
-    if mixed and len(mixed[0]) <= MAX_DIGITS and int(mixed[4]):
-        value = int(mixed[2]) + Fraction(int(mixed[3]), int(mixed[4]))
-        found, end = (-value if mixed[1] == "-" else value), mixed.end()
-    else:
-        match = _VALUE.match(text)
-        rational = _rational(match) if match else None
-        if match is None or rational is None:
-            return None
-        found, end = rational, match.end()
+    match = mixed or _VALUE.match(text)
+    if match is None:
+        return None
+    found = _rational(match) if mixed is None else _mixed_number(match)
+    if found is None:
+        return None
+    end = match.end()
     if scale := _SCALE.match(text, end):
         found, end = found * _SCALES[scale[1].lower()], scale.end()
     rest = text[end:]
-    return found if not rest or _WORDS.match(rest) or _ATTACHED.match(rest) else None
+    return found if not rest or _UNITS.match(rest) or _ATTACHED_UNIT.match(rest) else None
+
+
+def _mixed_number(match: re.Match[str]) -> Fraction | None:
+    sign, whole, above, below = match.groups()
+    if len(match[0]) > MAX_DIGITS or not int(below):
+        return None
+    value = int(whole) + Fraction(int(above), int(below))
+    return -value if sign == "-" else value
 
 
 def _rational(match: re.Match[str]) -> Fraction | None:
     sign, digits, exponent, divisor = match.groups()
     if len(match[0]) > MAX_DIGITS or abs(int(exponent or 0)) > MAX_DIGITS:
         return None
-    value = Fraction(digits.replace(",", "").rstrip(".")) * Fraction(10) ** int(exponent or 0)
+    value = _decimal(digits) * Fraction(10) ** int(exponent or 0)
     if divisor is not None:
-        below = Fraction(divisor.replace(",", "").rstrip("."))
+        below = _decimal(divisor)
         if not below:
             return None
         value /= below
     return -value if sign == "-" else value
 
 
+def _decimal(digits: str) -> Fraction:
+    plain = digits.replace(",", "").rstrip(".")
+    return Fraction(int(plain)) if plain.isdecimal() else Fraction(plain)
+
+
 def _expression(text: str) -> str:
-    text = _BRACELESS_ROOT.sub(r"\\sqrt{\1}", text).replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
-    if re.fullmatch(r"[^\W\d_]{2,}(?:[\s,.'’\-]+[^\W\d_]+)*", text):
+    if _ONLY_WORDS.fullmatch(text):
         return " ".join(text.casefold().split())
+    text = _BRACELESS_ROOT.sub(r"\\sqrt{\1}", text).replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
     return "".join(text.split())

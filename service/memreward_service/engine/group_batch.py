@@ -1,0 +1,112 @@
+"""Groups as arrays: what a graph is made of. Everything after this file is tensor arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from memreward_service.engine.answer_keys import ParsedRollout, parse_rollout
+from memreward_service.engine.encoder import Vectors
+from memreward_service.records import Query, Rollout
+from torch import Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedGroup:
+    """A query with its rollouts split into thinking, answer and answer key."""
+
+    query: Query
+    rollouts: tuple[Rollout, ...]
+    parsed: tuple[ParsedRollout, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """What has to be embedded: the query, then every thinking, then every answer (1 + 2n texts)."""
+        return [self.query.text, *(p.thinking for p in self.parsed), *(p.answer for p in self.parsed)]
+
+
+def parse_group(query: Query, rollouts: Sequence[Rollout]) -> ParsedGroup:
+    """Split every rollout of one query."""
+    return ParsedGroup(query, tuple(rollouts), tuple(parse_rollout(query, rollout) for rollout in rollouts))
+
+
+@dataclass(frozen=True, slots=True)
+class GroupBatch:
+    """B groups with N rollouts in all, as arrays. D is the length of an embedding.
+
+    `key` is equal for two rollouts if and only if they are in one group and agree; a rollout without an answer
+    key agrees with nobody. `label` is NaN where unknown.
+    """
+
+    query_vectors: Tensor
+    """(B, D)"""
+    thinking_vectors: Tensor
+    """(N, D)"""
+    answer_vectors: Tensor
+    """(N, D)"""
+    group: Tensor
+    """(N,) int64 in [0, B), non-decreasing"""
+    key: Tensor
+    """(N,) int64 in [0, K), dense"""
+    label: Tensor
+    """(N,) float32 in [0, 1] or NaN"""
+    lengths: Tensor
+    """(N, 2) float32: characters of the thinking and of the answer"""
+
+    @property
+    def groups(self) -> int:
+        """B"""
+        return self.query_vectors.shape[0]
+
+    @property
+    def known(self) -> Tensor:
+        """(N,) bool: whose label is known"""
+        return ~self.label.isnan()
+
+    def select(self, chosen: Tensor) -> GroupBatch:
+        """The groups `chosen` (int64, without repetition), in that order, as a batch of their own."""
+        place = torch.full((self.groups,), -1).index_put_((chosen,), torch.arange(len(chosen)))
+        rows = (place[self.group] >= 0).nonzero()[:, 0]
+        rows = rows[torch.argsort(place[self.group[rows]], stable=True)]
+        return GroupBatch(
+            query_vectors=self.query_vectors[chosen],
+            thinking_vectors=self.thinking_vectors[rows],
+            answer_vectors=self.answer_vectors[rows],
+            group=place[self.group[rows]],
+            key=torch.unique(self.key[rows], return_inverse=True)[1],
+            label=self.label[rows],
+            lengths=self.lengths[rows],
+        )
+
+
+def group_batch(groups: Sequence[ParsedGroup], vectors: Vectors) -> GroupBatch:
+    """Arrays of parsed groups. `vectors` (sum of 1 + 2n, D) are those of `texts`, group after group."""
+    sizes = np.array([len(group.rollouts) for group in groups])
+    starts = np.concatenate([[0], np.cumsum(1 + 2 * sizes)[:-1]])
+    group = np.repeat(np.arange(len(groups)), sizes)
+    within = np.arange(len(group)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    thinking = starts[group] + 1 + within
+    table = torch.from_numpy(vectors)
+    labels = [np.nan if r.label is None else r.label for g in groups for r in g.rollouts]
+    lengths = [(len(p.thinking), len(p.answer)) for g in groups for p in g.parsed]
+    return GroupBatch(
+        query_vectors=table[torch.from_numpy(starts)],
+        thinking_vectors=table[torch.from_numpy(thinking)],
+        answer_vectors=table[torch.from_numpy(thinking + sizes[group])],
+        group=torch.from_numpy(group),
+        key=torch.tensor(_dense_keys(groups), dtype=torch.int64),
+        label=torch.tensor(labels, dtype=torch.float32),
+        lengths=torch.tensor(lengths, dtype=torch.float32).reshape(-1, 2),
+    )
+
+
+def _dense_keys(groups: Sequence[ParsedGroup]) -> list[int]:
+    """A number for each (group, answer key); a missing key gets a number of its own."""
+    numbers: dict[tuple[int, object], int] = {}
+    return [
+        numbers.setdefault((place, (index,) if parsed.answer_key is None else parsed.answer_key), len(numbers))
+        for place, group in enumerate(groups)
+        for index, parsed in enumerate(group.parsed)
+    ]

@@ -1,0 +1,160 @@
+"""Keeps the memory up with the store: tails its versions, embeds what is new, computes states, takes snapshots.
+
+One task does all of it, so that the memory has one writer. Requests are not held up: embedding yields to them, and
+what touches the memory itself is short work on the compute thread that they share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from pathlib import Path
+from typing import TypeVar
+
+from memreward_service.engine.embedder import Embedder
+from memreward_service.engine.encoder import Vectors
+from memreward_service.engine.group_batch import GroupBatch, ParsedGroup, group_batch, parse_group
+from memreward_service.engine.memory import Memory, grown
+from memreward_service.engine.scorer import ServingModel, states_of
+from memreward_service.errors import MemRewardError
+from memreward_service.records import Experience
+from memreward_service.store import ExperienceStore
+
+PAGE = 128
+"""Queries indexed between two published memory versions, about."""
+POLL_SECONDS = 2.0
+"""How often the store is asked for what other replicas wrote."""
+RETRY_SECONDS = 5.0
+
+Result = TypeVar("Result")
+_log = logging.getLogger(__name__)
+
+
+class MemoryBuilder:
+    """Owns the memory's versions. `serving` is the model whose states the memory holds, None before the first."""
+
+    def __init__(
+        self, memory: Memory, store: ExperienceStore, embedder: Embedder, compute: Executor,
+        snapshot_folder: Path, snapshot_seconds: float,
+    ) -> None:  # fmt: skip
+        """`compute` runs one thing at a time and is the only one to touch `memory`."""
+        self.memory = memory
+        self.serving: ServingModel | None = None
+        self._store = store
+        self._embedder = embedder
+        self._compute = compute
+        self._folder = snapshot_folder
+        self._snapshot_seconds = snapshot_seconds
+        self._saved = (memory.version, memory.model_version)
+        self._saved_at = time.monotonic()
+        self._news = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+        self.building = False
+
+    def start(self) -> None:
+        """Begin to follow the store."""
+        self._task = asyncio.create_task(self._follow(), name="memory-builder")
+
+    def tell(self) -> None:
+        """There is something new in the store."""
+        self._news.set()
+
+    async def stop(self) -> None:
+        """Stop following; take a last snapshot."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        await self._snapshot()
+
+    async def serve(self, model: ServingModel) -> None:
+        """Compute the states of all memory under `model`, then exchange model and states in one step.
+
+        Until then requests go on with the old ones. Raises what the store and the embedder raise; nothing has
+        changed then.
+        """
+        async with self._writing:
+            if self.memory.model_version != model.version:
+                states = grown(self.memory.states[:0], len(self.memory), model.trained.network.config.hidden)
+                for start in range(0, len(self.memory), PAGE):
+                    ids = self.memory.ids(start, start + PAGE)
+                    batch, _ = await self._arrays(ids)
+                    states[start : start + len(ids)] = await self._on_compute(lambda b=batch: states_of(model.trained, b))
+                await self._on_compute(lambda: self._exchange(model, states))
+            self.serving = model
+
+    async def catch_up(self) -> None:
+        """Index everything the store holds now."""
+        async with self._writing:
+            try:
+                while page := await asyncio.to_thread(self._store.changed_since, self.memory.version, PAGE):
+                    self.building = True
+                    batch, groups = await self._arrays([key for key, _ in page])
+                    await self._on_compute(lambda b=batch, g=groups, v=page[-1][1]: self._apply(b, g, v))
+            finally:
+                self.building = False
+
+    async def _follow(self) -> None:
+        """Catch up whenever there is news, for ever; an outage of the store delays it and loses nothing."""
+        while True:
+            self._news.clear()
+            try:
+                await self.catch_up()
+                if time.monotonic() - self._saved_at >= self._snapshot_seconds:
+                    await self._snapshot()
+            except MemRewardError as error:
+                _log.warning("memory stays at version %d for now: %s", self.memory.version, error.message)
+                await asyncio.sleep(RETRY_SECONDS)
+            except OSError:
+                _log.exception("the snapshot could not be written to %s", self._folder)
+                self._saved_at = time.monotonic()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
+
+    async def _arrays(self, ids: Sequence[str]) -> tuple[GroupBatch, list[ParsedGroup]]:
+        experiences = await asyncio.to_thread(self._store.load, ids)
+        return await embedded(experiences, self._embedder)
+
+    def _apply(self, batch: GroupBatch, groups: Sequence[ParsedGroup], version: int) -> None:
+        """On the compute thread."""
+        rows = self.memory.put_queries(
+            [group.query.id for group in groups],
+            [group.query.domain for group in groups],
+            batch.query_vectors.numpy(),
+        )
+        if self.serving is not None:
+            self.memory.put_states(rows, states_of(self.serving.trained, batch))
+        self.memory.version = version
+
+    def _exchange(self, model: ServingModel, states: Vectors) -> None:
+        """On the compute thread, between two batches: no request sees the one without the other."""
+        self.memory.states, self.memory.model_version, self.serving = states, model.version, model
+
+    async def _snapshot(self) -> None:
+        state = self.memory.version, self.memory.model_version
+        if state != self._saved:
+            await self._on_compute(lambda: self.memory.save(self._folder))
+            self._saved = state
+        self._saved_at = time.monotonic()
+
+    async def _on_compute(self, work: Callable[[], Result]) -> Result:
+        return await asyncio.get_running_loop().run_in_executor(self._compute, work)
+
+
+async def embedded(
+    experiences: Sequence[Experience],
+    embedder: Embedder,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[GroupBatch, list[ParsedGroup]]:
+    """Stored queries as arrays, their vectors from the durable store where it has them."""
+    groups = await asyncio.to_thread(
+        lambda: [parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in experiences]
+    )
+    texts = [text for group in groups for text in group.texts]
+    vectors = await embedder.embed_durable(texts, progress)
+    return group_batch(groups, vectors), groups

@@ -1,0 +1,261 @@
+"""READ SECOND. Warm-up training: imitate serving on stored queries, keep the best of several seeds.
+
+Each step takes queries as if they were new: their labels are hidden, or 0, 1 or 2 of them shown as evidence; they
+are attached to their nearest other training queries; the loss is on the hidden labels. A query is never its own
+neighbour and a memory state depends on its own group only, so no label reaches its own prediction. Held-out queries
+stop the training early, calibrate it and give the reported metrics; their labels are never in memory meanwhile.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from memreward_service.engine.attachment import AttachRule, Neighbors, nearest
+from memreward_service.engine.calibration import Calibration, fit_calibration
+from memreward_service.engine.graph import experience_graph
+from memreward_service.engine.group_batch import GroupBatch
+from memreward_service.engine.metrics import reward_metrics
+from memreward_service.engine.model import Attachment, ModelConfig, RewardGNN
+from memreward_service.errors import NotEnoughLabels
+from torch import Tensor, nn
+from torch.nn import functional
+
+MIN_QUERIES = 10
+"""Labelled queries that training takes at least."""
+HELD_OUT_SHARE = 0.2
+STEP_QUERIES = 256
+"""Queries taken as new in one step."""
+EVIDENCE_WEIGHTS = (0.4, 0.35, 0.25)
+"""How often 0, 1 or 2 labels of a query are shown."""
+RANKING_WEIGHT = 0.3
+LEARNING_RATE = 1e-3
+LINEAR_LEARNING_RATE = 3e-2
+WEIGHT_DECAY = 1e-2
+AVERAGING = 0.98
+"""Decay of the running mean of the weights, which is what is evaluated and kept (Polyak averaging)."""
+CHECK_EVERY = 5
+"""Epochs between two looks at the held-out queries."""
+
+Progress = Callable[[float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Labelled queries of memory. `domain` (B,) numbers their domains."""
+
+    batch: GroupBatch
+    domain: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """One finished run."""
+
+    network: RewardGNN
+    calibration: Calibration
+    rule: AttachRule
+    metrics: dict[str, float]
+
+
+def train_best(
+    data: TrainingSet,
+    rule: AttachRule,
+    *,
+    seeds: int,
+    epochs: int,
+    seed: int,
+    threshold: float,
+    device: torch.device | None = None,
+    progress: Progress = lambda _: None,
+) -> TrainedModel:
+    """The best of `seeds` runs by false-positive rate on the same held-out queries (the paper's protocol).
+
+    A tie goes to the higher AUC. `progress` hears the share done in [0, 1] and may raise to stop the training.
+    Raises NotEnoughLabels.
+    """
+    check_labels(data.batch)
+    training, held_out = _split(data, seed)
+    runs = []
+    for run in range(seeds):
+        runs.append(
+            _train(training, held_out, rule, epochs, seed * 1000 + run, threshold, device,
+                   lambda share, run=run: progress((run + share) / seeds))  # type: ignore[misc]
+        )  # fmt: skip
+    return min(runs, key=lambda m: (m.metrics.get("false_positive_rate", 1.0), -m.metrics.get("auc", 0.0)))
+
+
+def check_labels(batch: GroupBatch) -> None:
+    """Raise NotEnoughLabels where there is nothing to learn from."""
+    queries = len(batch.group[batch.known].unique())
+    if queries < MIN_QUERIES:
+        raise NotEnoughLabels(
+            f"Training takes labelled rollouts of at least {MIN_QUERIES} queries and memory has {queries}: "
+            "add experience with labels, or send labels for stored rollouts.",
+            labelled_queries=queries,
+            needed=MIN_QUERIES,
+        )
+    label = batch.label[batch.known]
+    if label.min() >= 0.5 or label.max() < 0.5:
+        kind = "right" if label.min() >= 0.5 else "wrong"
+        raise NotEnoughLabels(
+            f"All {len(label)} labelled rollouts are {kind}: training needs right ones and wrong ones.",
+            labelled_queries=queries,
+            needed=MIN_QUERIES,
+        )
+
+
+def _split(data: TrainingSet, seed: int) -> tuple[TrainingSet, TrainingSet]:
+    """Training and held-out queries; the split depends on the seed, not on the run, so that runs compare."""
+    order = torch.randperm(data.batch.groups, generator=torch.Generator().manual_seed(seed))
+    cut = max(2, round(HELD_OUT_SHARE * len(order)))
+    parts = order[cut:].sort().values, order[:cut].sort().values
+    first, second = (TrainingSet(data.batch.select(part), data.domain[part]) for part in parts)
+    return first, second
+
+
+def _train(
+    training: TrainingSet, held_out: TrainingSet, rule: AttachRule, epochs: int, seed: int, threshold: float,
+    device: torch.device | None, progress: Progress,
+) -> TrainedModel:  # fmt: skip
+    """One run: epochs over the training queries, the weights with the lowest held-out loss kept."""
+    torch.manual_seed(seed)
+    generator = torch.Generator().manual_seed(seed)
+    network = RewardGNN(ModelConfig(dimension=training.batch.query_vectors.shape[1])).to(device)
+    _fit_feature_scale(network, training.batch, generator)
+    memory = training.batch.query_vectors, training.domain
+    neighbors = nearest(*memory, *memory, rule)
+    held_out_evidence = draw_evidence(held_out.batch, torch.Generator().manual_seed(seed))
+    held_out_neighbors = nearest(held_out.batch.query_vectors, held_out.domain, *memory, rule)
+    optimizer = _optimizer(network)
+    steps = math.ceil(training.batch.groups / STEP_QUERIES)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps * epochs, pct_start=0.2
+    )
+    averaged = copy.deepcopy(network).requires_grad_(False).eval()
+    best, best_loss = copy.deepcopy(averaged), math.inf
+    for epoch in range(epochs):
+        network.train()
+        for chosen in torch.randperm(training.batch.groups, generator=generator).split(STEP_QUERIES):
+            loss = _step_loss(network, training.batch, chosen.sort().values, neighbors, generator)
+            optimizer.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            _average(averaged, network)
+        if (epoch + 1) % CHECK_EVERY == 0 or epoch + 1 == epochs:
+            logits = _held_out_logits(averaged, held_out.batch, held_out_evidence, training.batch, held_out_neighbors)
+            hidden = held_out.batch.known & ~held_out_evidence
+            check = float(functional.binary_cross_entropy_with_logits(logits[hidden], held_out.batch.label[hidden]))
+            if check < best_loss:
+                best, best_loss = copy.deepcopy(averaged), check
+        progress((epoch + 1) / epochs)
+    return _finished(best, held_out.batch, held_out_evidence, training.batch, held_out_neighbors, rule, threshold)
+
+
+def _finished(
+    network: RewardGNN, held_out: GroupBatch, evidence: Tensor, memory: GroupBatch, neighbors: Neighbors,
+    rule: AttachRule, threshold: float,
+) -> TrainedModel:  # fmt: skip
+    """Calibrate and measure. The metrics are those of no label shown: what a first request meets."""
+    shown, none = evidence, torch.zeros_like(evidence)
+    logits = [_held_out_logits(network, held_out, show, memory, neighbors) for show in (none, shown)]
+    hidden = [held_out.known & ~show for show in (none, shown)]
+    calibration = fit_calibration(
+        torch.cat([z[rows] for z, rows in zip(logits, hidden, strict=True)]),
+        torch.cat([held_out.label[rows] for rows in hidden]),
+    )
+    rows = hidden[0]
+    metrics = reward_metrics(
+        held_out.label[rows].double().numpy(),
+        calibration.probability(logits[0][rows]).double().numpy(),
+        held_out.group[rows].numpy(),
+        threshold,
+    )
+    return TrainedModel(network, calibration, rule, metrics)
+
+
+def _attachment(network: RewardGNN, memory: GroupBatch, neighbors: Neighbors, chosen: Tensor) -> Attachment:
+    """Memory states of the neighbours of the `chosen` new queries, computed with all their known labels."""
+    valid = neighbors.valid[chosen]
+    needed, place = neighbors.rows[chosen][valid].unique(return_inverse=True)
+    group = memory.select(needed)
+    states = network.memory_states(experience_graph(group, group.known))
+    target = torch.arange(len(chosen))[:, None].expand_as(valid)[valid]
+    return Attachment(states, torch.stack([place, target]), neighbors.similarity[chosen][valid])
+
+
+def _step_loss(
+    network: RewardGNN, batch: GroupBatch, chosen: Tensor, neighbors: Neighbors, generator: torch.Generator
+) -> Tensor:
+    """BCE on hidden labels + RANKING_WEIGHT x softplus of every (right, wrong) pair of a group."""
+    new = batch.select(chosen)
+    evidence = draw_evidence(new, generator)
+    logits = network(experience_graph(new, evidence), _attachment(network, batch, neighbors, chosen))
+    hidden = new.known & ~evidence
+    z, label, group = logits[hidden], new.label[hidden], new.group[hidden]
+    loss = functional.binary_cross_entropy_with_logits(z, label)
+    right, wrong = label >= 0.5, label < 0.5
+    pair = group[right][:, None] == group[wrong][None]
+    if pair.any():
+        gap = (z[right][:, None] - z[wrong][None])[pair]
+        loss = loss + RANKING_WEIGHT * functional.softplus(-gap).mean()
+    return loss
+
+
+@torch.inference_mode()
+def _held_out_logits(
+    network: RewardGNN, held_out: GroupBatch, evidence: Tensor, memory: GroupBatch, neighbors: Neighbors
+) -> Tensor:
+    everything = torch.arange(held_out.groups)
+    graph = experience_graph(held_out, evidence)
+    logits: Tensor = network(graph, _attachment(network, memory, neighbors, everything))
+    return logits
+
+
+def draw_evidence(batch: GroupBatch, generator: torch.Generator) -> Tensor:
+    """(N,) bool: 0, 1 or 2 known labels of each group shown, at random, at least one left hidden."""
+    draw = torch.rand(len(batch.group), generator=generator)
+    draw[~batch.known] = 2.0
+    order = torch.argsort(batch.group * 4.0 + draw.double())
+    size = torch.bincount(batch.group, minlength=batch.groups)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order)) - (size.cumsum(0) - size)[batch.group[order]]
+    known = torch.bincount(batch.group[batch.known], minlength=batch.groups)
+    shown = torch.multinomial(torch.tensor(EVIDENCE_WEIGHTS), batch.groups, replacement=True, generator=generator)
+    shown = torch.minimum(shown, (known - 1).clamp(min=0))
+    return (rank < shown[batch.group]) & batch.known
+
+
+def _fit_feature_scale(network: RewardGNN, batch: GroupBatch, generator: torch.Generator) -> None:
+    """Standardise features over what training will see: a few draws of evidence, and all labels shown."""
+    draws = [draw_evidence(batch, generator) for _ in range(4)] + [batch.known]
+    features = torch.cat([experience_graph(batch, shown)["answer"].features for shown in draws])
+    network.feature_mean.copy_(features.mean(0))
+    network.feature_scale.copy_(features.std(0) + 0.05)
+
+
+def _optimizer(network: RewardGNN) -> torch.optim.Optimizer:
+    linear = list(network.linear.parameters())
+    rest = [p for name, p in network.named_parameters() if not name.startswith("linear.")]
+    return torch.optim.AdamW(
+        [{"params": rest, "lr": LEARNING_RATE}, {"params": linear, "lr": LINEAR_LEARNING_RATE}],
+        weight_decay=WEIGHT_DECAY,
+    )
+
+
+@torch.no_grad()
+def _average(averaged: RewardGNN, network: RewardGNN) -> None:
+    for mean, value in zip(averaged.parameters(), network.parameters(), strict=True):
+        mean.lerp_(value, 1 - AVERAGING)
+
+
+def label_counts(batch: GroupBatch) -> tuple[int, int]:
+    """Queries with a known label, and known labels."""
+    known = batch.known
+    return int(np.unique(batch.group[known].numpy()).size), int(known.sum())
