@@ -67,8 +67,10 @@ class Engine:
         self._encoder = encoder or SentenceEncoder(
             settings.embedding_model, str(self._device), settings.embedding_batch_size
         )
-        namespace = f"{settings.embedding_model}@{self._encoder.revision}"
-        cache = EmbeddingCache(settings.embedding_lru_size, settings.redis_url, namespace, self._encoder.dimension)
+        cache = EmbeddingCache(
+            settings.embedding_lru_size, settings.redis_url, f"memreward:{self._encoder.revision}",
+            self._encoder.dimension,
+        )  # fmt: skip
         self._embedder = Embedder(self._encoder, cache, self._store)
         self._registry = ModelRegistry(settings.data_dir / "models", settings.models_kept)
         self._admission = Admission(settings.max_concurrent_requests)

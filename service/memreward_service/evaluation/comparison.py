@@ -1,0 +1,98 @@
+"""One split, every method: the engine as it serves (store, memory, training job, score) and the baselines."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from memreward_service.engine.encoder import Encoder
+from memreward_service.engine.engine import Engine
+from memreward_service.engine.group_batch import GroupBatch, group_batch, parse_group
+from memreward_service.engine.metrics import reward_metrics
+from memreward_service.errors import MemRewardError
+from memreward_service.evaluation.baselines import BASELINES, Probability
+from memreward_service.evaluation.labelled_file import Split, flat
+from memreward_service.records import Experience, Group, JobStatus, Status, TrainingOptions
+from memreward_service.settings import Settings
+
+ENGINE = "MemReward"
+INGEST_QUERIES = 200
+ASKED_GROUPS = 64
+"""Groups of one request; by design it does not matter for the answers."""
+
+Progress = Callable[[float], None]
+
+
+def compared(
+    split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
+) -> dict[str, dict[str, float]]:
+    """Metrics of every method by its name, over the rollouts whose label is hidden."""
+    probabilities = {ENGINE: asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress))}
+    memory, asked = _batch(split.memory, encoder), _batch(split.asked, encoder)
+    for name, method in BASELINES.items():
+        probabilities[name] = method(memory, asked)
+    hidden = flat(split.hidden).astype(bool)
+    truth, group = flat(split.truth)[hidden], asked.group.numpy()[hidden]
+    threshold = Settings.model_fields["threshold"].default
+    return {
+        name: reward_metrics(truth, probability[hidden], group, threshold)
+        for name, probability in probabilities.items()
+    }
+
+
+async def engine_probabilities(
+    split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
+) -> Probability:
+    """(N,) probabilities of all asked rollouts, from a fresh engine that got `split.memory` and trained on it."""
+    with tempfile.TemporaryDirectory(prefix="memreward-") as folder:
+        engine = Engine(Settings(data_dir=Path(folder), seed=seed), encoder)
+        await engine.start()
+        try:
+            await _fill(engine, split.memory)
+            await _train(engine, epochs, progress)
+            return await _score(engine, split.asked)
+        finally:
+            await engine.stop()
+
+
+async def _fill(engine: Engine, memory: Sequence[Experience]) -> None:
+    version = 0
+    for start in range(0, len(memory), INGEST_QUERIES):
+        version = (await engine.add_experience(memory[start : start + INGEST_QUERIES])).version
+    while engine.memory_status().memory_version < version:
+        await asyncio.sleep(0.05)
+
+
+async def _train(engine: Engine, epochs: int | None, progress: Progress) -> None:
+    job = engine.start_training(TrainingOptions(epochs=epochs))
+    while job.status in (JobStatus.QUEUED, JobStatus.RUNNING):
+        await asyncio.sleep(0.1)
+        job = engine.training_job(job.job_id)
+        progress(job.progress)
+    if job.error is not None:
+        kind = next(error for error in MemRewardError.__subclasses__() if error.code == job.error[0])
+        raise kind(job.error[1])
+
+
+async def _score(engine: Engine, asked: Sequence[Experience]) -> Probability:
+    probabilities: list[float] = []
+    for start in range(0, len(asked), ASKED_GROUPS):
+        groups = [
+            Group(str(place), experience.query, tuple(stored.rollout for stored in experience.rollouts))
+            for place, experience in enumerate(asked[start : start + ASKED_GROUPS])
+        ]
+        scored = await engine.score(groups)
+        for prediction in (prediction for group in scored.groups for prediction in group.rollouts):
+            # A blank response is never rewarded: for the metrics it counts as predicted wrong.
+            invalid = prediction.status is Status.INVALID or prediction.probability is None
+            probabilities.append(0.0 if invalid else float(prediction.probability or 0.0))
+    return np.array(probabilities)
+
+
+def _batch(experience: Sequence[Experience], encoder: Encoder) -> GroupBatch:
+    groups = [parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in experience]
+    return group_batch(groups, encoder.encode([text for group in groups for text in group.texts]))
