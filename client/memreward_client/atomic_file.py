@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import gzip
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 
 @contextmanager
-def atomic_text(path: Path) -> Iterator[IO[str]]:
-    """A UTF-8 text file that takes the place of `path` when the block ends well, and vanishes otherwise."""
-    handle = tempfile.NamedTemporaryFile(  # noqa: SIM115 - it outlives its own block to be renamed
-        "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}.", delete=False
-    )
+def atomic_file(target: Path) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `target` when the block ends well, and vanishes otherwise; .gz packs it.
+
+    It is opened at once, so that a place that cannot be written to is met before the work. Raises OSError, which
+    names `target`.
+    """
+    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
     try:
-        with handle:
-            yield handle
-            handle.flush()
-            os.fsync(handle.fileno())
-        Path(handle.name).replace(path)
+        raw = beside.open("xb")
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(target)) from error
+    try:
+        with raw:
+            if target.suffix == ".gz":
+                # No name and no time inside: the same content makes the same bytes.
+                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
+                    yield cast(IO[bytes], packed)
+            else:
+                yield raw
+            raw.flush()
+            os.fsync(raw.fileno())
+        beside.replace(target)
     except BaseException:
-        Path(handle.name).unlink(missing_ok=True)
+        beside.unlink(missing_ok=True)
         raise

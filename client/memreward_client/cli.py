@@ -16,7 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Literal, NoReturn
 
 import typer
 from rich.console import Console
@@ -25,7 +25,7 @@ from .ingestion import Ingested, await_memory, export_file, ingest_file
 from .predictions import predict_file, rewards_view, summarise_truth, write_predictions
 from .rollout_files import RolloutFileError
 from .serve_options import SettingError, serve
-from .service_extra import MissingExtraError, service_module
+from .service_extra import LocalFailureError, MissingExtraError, service_module, service_sentences
 from .service_http import ServiceError, ServiceSession
 from .training import follow_training, metrics_table, models_table, start_training
 
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. Raises SystemExit only."""
     try:
         app(None if arguments is None else list(arguments), prog_name="memreward")
-    except (ServiceError, RolloutFileError, MissingExtraError) as error:
+    except (ServiceError, RolloutFileError, MissingExtraError, LocalFailureError) as error:
         _leave(str(error), 1)
     except SettingError as error:
         _leave(str(error), 2)
@@ -83,9 +83,7 @@ def ingest(
     file: ExistingFile,
     url: Url = LOCAL_URL,
     api_key: ApiKey = None,
-    without_labels: Annotated[
-        bool, typer.Option("--without-labels", help="Keep the file's labels back.")
-    ] = False,
+    without_labels: Annotated[bool, typer.Option("--without-labels", help="Keep the file's labels back.")] = False,
     batch: Annotated[int, typer.Option(min=1, max=1000, help="Queries sent at once.")] = 50,
     wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait until predictions use it all.")] = True,
 ) -> None:
@@ -106,7 +104,7 @@ def ingest(
             _leave(f"interrupted; {done.queries} queries are stored, start again to go on.", 130)
         print(
             f"{done.queries} queries read: {done.queries_added} new, {done.rollouts_added} new rollouts, "
-            f"{done.labels_changed} new or changed labels; the store is at version {done.version}."
+            f"{done.labels_changed} new or changed labels."
         )
         if wait:
             try:
@@ -145,9 +143,7 @@ def rewards(
     url: Url = LOCAL_URL,
     api_key: ApiKey = None,
     out: Annotated[Path | None, typer.Option(help="Write all predictions to this JSON Lines file.")] = None,
-    explain: Annotated[
-        bool, typer.Option("--explain", help="Say what each group says about its rollouts.")
-    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each group says about its rollouts.")] = False,
     with_labels: Annotated[
         bool, typer.Option("--with-labels", help="Send the file's labels, as evidence for their siblings.")
     ] = False,
@@ -160,9 +156,8 @@ def rewards(
       memreward rewards rollouts.jsonl --explain --out rewards.jsonl
     """
     with _session(url, api_key) as session:
-        groups = list(predict_file(session, file, with_labels=with_labels, explain=explain))
-    if out is not None:
-        write_predictions(out, groups)
+        predicted = predict_file(session, file, with_labels=with_labels, explain=explain)
+        groups = list(predicted) if out is None else write_predictions(out, predicted)
     for group in groups[:SHOWN_GROUPS]:
         Console().print(rewards_view(group, explain=explain))
     if len(groups) > SHOWN_GROUPS:
@@ -175,7 +170,7 @@ def rewards(
 
 @app.command()
 def export(
-    file: Annotated[Path, typer.Argument(dir_okay=False)], url: Url = LOCAL_URL, api_key: ApiKey = None
+    file: Annotated[Path, typer.Argument(dir_okay=False, metavar="FILE")], url: Url = LOCAL_URL, api_key: ApiKey = None
 ) -> None:
     """Write everything in the memory to a rollout file (.gz packs it) that `memreward ingest` reads again.
 
@@ -192,9 +187,7 @@ def export(
 def models(
     url: Url = LOCAL_URL,
     api_key: ApiKey = None,
-    activate: Annotated[
-        str | None, typer.Option(metavar="VERSION", help="Let this model answer from now on.")
-    ] = None,
+    activate: Annotated[str | None, typer.Option(metavar="VERSION", help="Let this model answer from now on.")] = None,
 ) -> None:
     """List the trained models that the service keeps, or switch to one.
 
@@ -206,17 +199,21 @@ def models(
     with _session(url, api_key) as session:
         if activate is not None:
             session.post(f"/v1/models/{activate}/activate", {}, repeatable=True)
-        Console().print(models_table(session.get("/v1/models")["models"]))
+        kept = session.get("/v1/models")["models"]
+    if not kept:
+        print("No model is trained yet: `memreward train` makes one from the labels in the memory.")
+        return
+    Console().print(models_table(kept))
 
 
 @app.command()
 def evaluate(
     file: ExistingFile,
-    regime: Annotated[str, typer.Option(help="What the label budget buys: queries or rollouts.")] = "queries",
+    regime: Annotated[
+        Literal["queries", "rollouts"], typer.Option(help="What the label budget buys: queries or rollouts.")
+    ] = "queries",
     budget: Annotated[float, typer.Option(min=0, max=1, help="Share of the labels that may be spent.")] = 0.2,
-    seeds: Annotated[
-        int, typer.Option(min=1, help="Independent splits; means and spread are over these.")
-    ] = 3,
+    seeds: Annotated[int, typer.Option(min=1, help="Independent splits; means and spread are over these.")] = 3,
     rollouts: Annotated[int | None, typer.Option(min=1, help="Use the first so many of each query.")] = None,
     policies: Annotated[
         list[str] | None,
@@ -233,10 +230,11 @@ def evaluate(
       memreward evaluate ../shared/data/gsm8k.jsonl.gz --regime queries --budget 0.2 --seeds 3 --rollouts 8
       memreward evaluate rollouts.jsonl --regime rollouts --budget 0.15 --output figures.json
     """
-    service_module("evaluation.command").evaluate(
-        file, regime=regime, budget=budget, seeds=seeds, rollouts=rollouts, policies=policies, output=output,
-        data_dir=data_dir, epochs=epochs,
-    )  # fmt: skip
+    with service_sentences():
+        service_module("evaluation.command").evaluate(
+            file, regime=regime, budget=budget, seeds=seeds, rollouts=rollouts, policies=policies, output=output,
+            data_dir=data_dir, epochs=epochs,
+        )  # fmt: skip
 
 
 @app.command()
@@ -254,19 +252,16 @@ def bench(
     Example:
       memreward bench --groups 128 --rollouts 8 --http
     """
-    service_module("evaluation.command").bench(output, memory_queries, groups, rollouts, repeats, http)
+    with service_sentences():
+        service_module("evaluation.command").bench(output, memory_queries, groups, rollouts, repeats, http)
 
 
 @app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Stop after the tour instead of serving on.")] = False,
-    data_dir: Annotated[Path, typer.Option(help="Folder of the demo's service.")] = Path(
-        "memreward-data/demo"
-    ),
+    data_dir: Annotated[Path, typer.Option(help="Folder of the demo's service.")] = Path("memreward-data/demo"),
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port of HTTP; 0 takes a free one.")] = 8080,
-    grpc_port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port of gRPC; 0 takes a free one.")
-    ] = 50051,
+    grpc_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of gRPC; 0 takes a free one.")] = 50051,
 ) -> None:
     """Start a real service on made-up word problems, train it, and show what it predicts; then it serves on.
 

@@ -56,9 +56,7 @@ def ingest_file(
     return done
 
 
-def await_memory(
-    session: ServiceSession, version: int, *, sleep: Callable[[float], None] = time.sleep
-) -> int:
+def await_memory(session: ServiceSession, version: int, *, sleep: Callable[[float], None] = time.sleep) -> int:
     """Wait until predictions use the store's `version`; returns the memory version. Raises ServiceError."""
     status = session.get("/v1/memory")
     with track("indexing", status["stored"]["queries"], "queries") as progress:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from .atomic_file import atomic_text
+from .atomic_file import atomic_file
 from .progress import track
 from .rollout_files import FileQuery, read_rollout_file
 from .rollout_wire import batches, group_json
@@ -59,8 +59,7 @@ def predict_file(
     with track("scoring", total, "groups") as progress:
         for queries in batches(read_rollout_file(path), GROUPS_PER_CALL):
             groups = [
-                group_json(query, str(position), with_labels=with_labels)
-                for position, query in enumerate(queries)
+                group_json(query, str(position), with_labels=with_labels) for position, query in enumerate(queries)
             ]
             answer = session.post("/v1/rewards", {"groups": groups, "explain": explain}, repeatable=True)
             for query, scored in zip(queries, answer["groups"], strict=True):
@@ -95,9 +94,9 @@ def rewards_view(group: PredictedGroup, *, explain: bool = False) -> Group:
         table.add_column("known right/wrong", justify="right")
     for rollout, prediction in zip(group.query.rollouts, group.scored["rollouts"], strict=True):
         explanation = prediction["explanation"]
-        answer = explanation["answer"] if explanation else rollout.answer or last_line(rollout.response)
+        answer = explanation["answer"] if explanation else rollout.answer
         cells = [
-            clip(answer, 24),
+            clip(answer, 24) if answer is not None else clip_start(last_line(rollout.response), 24),
             number(prediction["reward"]),
             number(prediction["probability"]),
             prediction["status"],
@@ -107,9 +106,13 @@ def rewards_view(group: PredictedGroup, *, explain: bool = False) -> Group:
     return Group(Text(clip(group.query.query, 240)), table)
 
 
-def write_predictions(path: Path, groups: Sequence[PredictedGroup]) -> None:
-    """One JSON line a group: the versions, the query, and for each rollout its prediction and known label."""
-    with atomic_text(path) as file:
+def write_predictions(path: Path, groups: Iterable[PredictedGroup]) -> list[PredictedGroup]:
+    """One JSON line a group: the versions, the query, and for each rollout its prediction and known label.
+
+    Returns the groups. The file is opened before the first one is asked for. Raises OSError.
+    """
+    written: list[PredictedGroup] = []
+    with atomic_file(path) as file:
         for group in groups:
             rollouts = [
                 {"policy": rollout.policy, "label": rollout.label, **prediction}
@@ -124,7 +127,9 @@ def write_predictions(path: Path, groups: Sequence[PredictedGroup]) -> None:
                 "rollouts": rollouts,
                 "neighbors": group.scored["neighbors"],
             }
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+            written.append(group)
+    return written
 
 
 def last_line(response: str) -> str:
@@ -137,6 +142,12 @@ def clip(text: str, width: int) -> str:
     """`text` on one line of at most `width` characters."""
     line = " ".join(text.split())
     return line if len(line) <= width else line[: width - 1] + "…"
+
+
+def clip_start(text: str, width: int) -> str:
+    """`text` on one line of at most `width` characters, the last ones."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else "…" + line[1 - width :]
 
 
 def number(value: float | None) -> str:

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
+PERCENT = "%"
+"""The unit of work whose total is 100 and stands for all of it."""
 LINE_SECONDS = 5.0
 """Least time between two log lines of one piece of work."""
 
@@ -48,22 +50,23 @@ class LineTrack:
         if done == self._written or not due:
             return
         self._written_at, self._written = now, done
-        text = f"{self._title}: {done:g}/{self._total:g} {self._unit} {note}".rstrip()
+        reached = f"{done:g}%" if self._unit == PERCENT else f"{done:g}/{self._total:g} {self._unit}"
+        text = f"{self._title}: {reached} {note}".rstrip()
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def track(title: str, total: float, unit: str) -> Iterator[Track]:
-    """Follow one piece of work of `total` `unit` (queries, percent) until the block ends."""
+    """Follow one piece of work of `total` `unit` (queries, groups, PERCENT) until the block ends."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield LineTrack(console, title, total, unit)
         return
+    counted = (TaskProgressColumn(),) if unit == PERCENT else (MofNCompleteColumn(), TextColumn(unit))
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
+        *counted,
         TimeElapsedColumn(),
         TextColumn("{task.fields[note]}"),
     )

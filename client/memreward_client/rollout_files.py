@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import gzip
 import os
-import secrets
 import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, cast
 
+from memreward_client.atomic_file import atomic_file
 from memreward_client.rollout_lines import (
     FileQuery,
     FileRollout,
@@ -42,7 +41,7 @@ def write_rollout_file(path: str | os.PathLike[str], queries: Iterable[FileQuery
     """
     target = Path(path)
     written = 0
-    with _whole_file(target) as file:
+    with atomic_file(target) as file:
         for written, query in enumerate(queries, start=1):
             line = format_line(query, f"{target}:{written}")
             file.write(line.encode("utf-8") + b"\n")
@@ -72,23 +71,3 @@ def _lines(path: Path) -> Iterator[tuple[str, str]]:
 
 def _opened(path: Path) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
-
-
-@contextmanager
-def _whole_file(target: Path) -> Iterator[IO[bytes]]:
-    """A file that takes the name of `target` when the block ends well, and vanishes otherwise."""
-    beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}")
-    try:
-        with beside.open("xb") as raw:
-            if target.suffix == ".gz":
-                # No name and no time inside: the same queries make the same bytes.
-                with gzip.GzipFile(filename="", mode="wb", fileobj=raw, mtime=0) as packed:
-                    yield cast(IO[bytes], packed)
-            else:
-                yield raw
-            raw.flush()
-            os.fsync(raw.fileno())
-        beside.replace(target)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

@@ -59,7 +59,7 @@ class FileQuery:
 def parse_line(line: str, place: str) -> FileQuery:
     """The query of a line. `place` (file:line) begins the message of every RolloutFileError."""
     try:
-        record = json.loads(line)
+        record = json.loads(line.rstrip())
     except json.JSONDecodeError as error:
         raise RolloutFileError(f"{place}: bad JSON: {error.msg} at column {error.colno}") from error
     except (ValueError, RecursionError) as error:
@@ -129,11 +129,7 @@ def _text(record: dict[str, Any], key: str, place: str = "") -> str | None:
     text = record.get(key)
     if text is not None and not isinstance(text, str):
         raise ValueError(f"{place}{key} must be a string")
-    if (
-        text is not None
-        and not text.isascii()
-        and any("\ud800" <= letter <= "\udfff" for letter in set(text))
-    ):
+    if text is not None and not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in set(text)):
         raise ValueError(f"{place}{key} holds half of a surrogate pair, which is no character")
     return text
 

@@ -36,9 +36,7 @@ def file_query(stored: Mapping[str, Any]) -> FileQuery:
     return FileQuery(
         query=stored["text"],
         rollouts=tuple(
-            FileRollout(
-                **{name: rollout[name] for name in FileRollout.__dataclass_fields__ if name in rollout}
-            )
+            FileRollout(**{name: rollout[name] for name in FileRollout.__dataclass_fields__ if name in rollout})
             for rollout in stored["rollouts"]
         ),
         id=stored["id"],

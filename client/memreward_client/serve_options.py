@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
-from .service_extra import service_module
+from .service_extra import service_module, service_sentences
 
 if TYPE_CHECKING:
     from memreward_service.settings import Settings
@@ -32,13 +32,14 @@ class SettingError(Exception):
 def serve(arguments: Sequence[str]) -> None:
     """Parse the options, check them, and run the service until it ends; then exit.
 
-    Raises MissingExtraError, SettingError, SystemExit.
+    Raises LocalFailureError, MissingExtraError, SettingError, SystemExit.
     """
     fields = service_module("settings").Settings.model_fields
 
     def run(**given: Any) -> None:
         settings = checked_settings({name: value for name, value in given.items() if value is not None})
-        service_module("app").run(settings)
+        with service_sentences():
+            service_module("app").run(settings)
 
     parameters = [_parameter(name, field) for name, field in fields.items()]
     # Typer reads the options off a function's signature.
@@ -72,9 +73,7 @@ def _sentence(place: tuple[int | str, ...], complaint: str) -> str:
 def _parameter(name: str, field: Any) -> inspect.Parameter:
     """The option of one field. Its text is checked by Settings, as the variable's text is."""
     flag = name.replace("_", "-")
-    help_text = (
-        field.description if field.default is None else f"{field.description} [{_shown(field.default)}]"
-    )
+    help_text = field.description if field.default is None else f"{field.description} [{_shown(field.default)}]"
     if field.annotation is bool:
         option = typer.Option(f"--{flag}/--no-{flag}", help=help_text, show_default=False)
         annotation: Any = Annotated[bool | None, option]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -12,6 +14,20 @@ LIBRARIES = ("pydantic_settings", "torch", "faiss")
 
 class MissingExtraError(Exception):
     """A command needs an extra of the package that is not installed; the message says which."""
+
+
+class LocalFailureError(Exception):
+    """The code of the service, run here, cannot go on; the message is its sentence that says what to do."""
+
+
+@contextmanager
+def service_sentences() -> Iterator[None]:
+    """Inside, an error of the service's code becomes LocalFailureError. Raises MissingExtraError."""
+    kind = service_module("errors").MemRewardError
+    try:
+        yield
+    except kind as error:
+        raise LocalFailureError(str(error)) from error
 
 
 def service_module(name: str) -> ModuleType:

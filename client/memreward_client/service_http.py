@@ -41,9 +41,7 @@ class ServiceSession:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         if not url.startswith(("http://", "https://")):
-            raise ServiceError(
-                "unreachable", f"{url} is no URL of a service: it must start with http:// or https://."
-            )
+            raise ServiceError("unreachable", f"{url} is no URL of a service: it must start with http:// or https://.")
         headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self.url = url.rstrip("/")
         self._client = httpx.Client(base_url=self.url, headers=headers, timeout=TIMEOUT)
@@ -113,9 +111,7 @@ class ServiceSession:
         details = error.get("details")
         field = details.get("field") if isinstance(details, dict) else None
         message = str(error.get("message"))
-        return ServiceError(
-            error["code"], f"{field}: {message}" if field and field not in message else message
-        )
+        return ServiceError(error["code"], f"{field}: {message}" if field and field not in message else message)
 
     def _foreign(self, response: httpx.Response) -> ServiceError:
         return ServiceError(

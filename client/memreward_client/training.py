@@ -6,12 +6,15 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from .progress import track
+from .progress import PERCENT, track
 from .service_http import ServiceError, ServiceSession
 
 POLL_SECONDS = 0.5
+HEADLINES = {"auc": "AUC", "accuracy": "accuracy", "false_positive_rate": "FPR"}
+"""Metrics that a list of models shows, and their short names."""
 
 
 def start_training(session: ServiceSession, *, seeds: int | None = None, epochs: int | None = None) -> str:
@@ -29,7 +32,7 @@ def follow_training(
 
     Raises ServiceError, also where the job failed.
     """
-    with track("training", 100, "percent") as progress:
+    with track("training", 100, PERCENT) as progress:
         while True:
             job = session.get(f"/v1/training/{job_id}")
             progress.reached(round(100 * job["progress"]), job["status"])
@@ -50,14 +53,14 @@ def metrics_table(job: Mapping[str, Any]) -> Table:
 
 
 def models_table(models: list[dict[str, Any]]) -> Table:
-    """The models that a service keeps, the active one marked."""
-    names = list(dict.fromkeys(name for model in models for name in model["metrics"]))
-    table = Table(
-        "", "model", "made (UTC)", "memory", "queries", "labels", *names, title="models, newest first"
-    )
+    """The models that a service keeps, the active one marked; GET /v1/models has their other metrics."""
+    names = [name for name in HEADLINES if any(name in model["metrics"] for model in models)]
+    table = Table("", "model", "made (UTC)", "queries", "labels", *(HEADLINES[name] for name in names), box=SIMPLE_HEAD)
+    for column in table.columns[3:]:
+        column.justify = "right"
     for model in models:
-        cells = [model["memory_version"], model["training_queries"], model["training_labels"]]
-        metrics = [f"{model['metrics'][name]:.4g}" if name in model["metrics"] else "" for name in names]
-        mark = "active" if model["active"] else ""
-        table.add_row(mark, model["model_version"], model["created_at"], *map(str, cells), *metrics)
+        counts = (str(model["training_queries"]), str(model["training_labels"]))
+        metrics = (f"{model['metrics'][name]:.3f}" if name in model["metrics"] else "" for name in names)
+        made = model["created_at"][:16].replace("T", " ")
+        table.add_row("active" if model["active"] else "", model["model_version"], made, *counts, *metrics)
     return table

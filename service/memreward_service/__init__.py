@@ -1,1 +1,1 @@
-"""The MemReward service: one engine, two thin transports. READ FIRST: engine/__init__.py."""
+"""The MemReward service: one engine, two thin transports. READ FIRST: engine/engine.py."""

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from memreward_client.atomic_file import atomic_text
+from memreward_client.atomic_file import atomic_file
 from memreward_client.predictions import (
     PredictedGroup,
     clip,
+    clip_start,
     last_line,
     number,
     rewards_view,
@@ -80,8 +81,8 @@ def test_a_written_line_holds_the_prediction_and_the_label(tmp_path: Path) -> No
 def test_a_file_that_fails_half_way_keeps_the_old_one(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_text(path) as file:
-        file.write("half")
+    with pytest.raises(RuntimeError), atomic_file(path) as file:
+        file.write(b"half")
         raise RuntimeError
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("out.jsonl", "old")]
 
@@ -91,4 +92,6 @@ def test_texts_and_numbers_for_tables() -> None:
     assert last_line("\n") == ""
     assert clip("one\n two", 20) == "one two"
     assert clip("abcdefgh", 5) == "abcd…"
+    assert clip_start("one\n two", 20) == "one two"
+    assert clip_start("abcdefgh", 5) == "…efgh"
     assert [number(value) for value in (None, 0.0, 1.0, 0.999, 0.5)] == ["-", "0", "1", "1.00", "0.50"]

@@ -100,9 +100,7 @@ class ServiceProcess:
             except httpx.TransportError as error:
                 logger.debug("no answer yet: %s", error)
             time.sleep(0.2)
-        raise DemoError(
-            f"the service did not answer within {START_SECONDS:.0f} seconds; its log is {self._log}."
-        )
+        raise DemoError(f"the service did not answer within {START_SECONDS:.0f} seconds; its log is {self._log}.")
 
     def wait(self) -> None:
         """Block while the service serves. Raises DemoError when it ends by itself."""
@@ -117,6 +115,4 @@ class ServiceProcess:
     def _ended(self) -> DemoError:
         lines = self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
         said = f": {lines[-1].strip()}" if lines else ""
-        return DemoError(
-            f"the service ended with exit code {self._running().returncode}{said} (log: {self._log})."
-        )
+        return DemoError(f"the service ended with exit code {self._running().returncode}{said} (log: {self._log}).")

@@ -89,9 +89,7 @@ def _value_before(problem: WordProblem, values: dict[str, int], step: Step) -> i
     return values[earlier[-1]] if earlier else operand(values, step.left)
 
 
-def _worked_line(
-    problem: WordProblem, values: dict[str, int], step: Step, mistakes: Sequence[Mistake]
-) -> Line:
+def _worked_line(problem: WordProblem, values: dict[str, int], step: Step, mistakes: Sequence[Mistake]) -> Line:
     left, right, operation = operand(values, step.left), operand(values, step.right), step.operation
     kinds = {mistake.kind: mistake.offset for mistake in mistakes}
     if "misreads_number" in kinds:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,9 +60,12 @@ def give_tour(data_dir: Path, *, http_port: int, grpc_port: int, once: bool) -> 
             _teach(session, console, labelled)
             _show_rewards(session, console, asked)
         console.rule("5. Try it yourself")
-        print(curl_line(url), flush=True)
         if once:
+            print("The service of this tour ends now. Start it again with what it knows:")
+            print(f"\n{serve_line(folder, options)}")
+            print(f"\nand ask it from another terminal:\n\n{curl_line(url)}", flush=True)
             return
+        print(curl_line(url), flush=True)
         print(f"\nThe service goes on at {url} (API: {url}/docs). Ctrl-C ends it.", flush=True)
         try:
             service.wait()
@@ -140,13 +144,16 @@ def describe_group(group: PredictedGroup) -> list[str]:
 
 def summary_table(model: TruthSummary, majority: TruthSummary) -> Table:
     """The model beside plain agreement, over all groups that were asked for."""
-    table = Table(
-        "rewards from", "right", "wrong rollouts rewarded", title=f"{model.compared} unlabelled rollouts"
-    )
+    table = Table("rewards from", "right", "wrong rollouts rewarded", title=f"{model.compared} unlabelled rollouts")
     for name, summary in (("MemReward", model), ("agreement majority", majority)):
         shares = (summary.right, summary.false_positive_rate)
         table.add_row(name, *("-" if share is None else f"{share:.1%}" for share in shares))
     return table
+
+
+def serve_line(folder: Path, options: Sequence[str]) -> str:
+    """A command to paste: the service of the tour again, on the same ports."""
+    return shlex.join(["memreward", "serve", *options, "--data-dir", str(folder.resolve())])
 
 
 def curl_line(url: str) -> str:

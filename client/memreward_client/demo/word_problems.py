@@ -13,9 +13,7 @@ from random import Random
 from typing import Literal
 
 Operation = Literal["+", "-", "*", "/"]
-MistakeKind = Literal[
-    "forgets_step", "wrong_operation", "slip", "misreads_number", "off_by_one", "copies_number"
-]
+MistakeKind = Literal["forgets_step", "wrong_operation", "slip", "misreads_number", "off_by_one", "copies_number"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +50,7 @@ class WordProblem:
         """The true answer: the value of the last step."""
         values = dict(self.numbers)
         for step in self.steps:
-            values[step.name] = calculate(
-                step.operation, operand(values, step.left), operand(values, step.right)
-            )
+            values[step.name] = calculate(step.operation, operand(values, step.left), operand(values, step.right))
         return values[self.steps[-1].name]
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from memreward_service.errors import Overloaded
 from prometheus_client import Counter, Gauge
+
+from memreward_service.errors import Overloaded
 
 IN_FLIGHT = Gauge("memreward_requests_in_flight", "Requests that hold a permit now.")
 REFUSED = Counter("memreward_requests_refused", "Requests refused because every permit was taken.")

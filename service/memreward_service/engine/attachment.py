@@ -40,7 +40,7 @@ def nearest(new: Tensor, new_domain: Tensor, memory: Tensor, memory_domain: Tens
     `new` (B, D) and `memory` (M, D) of unit length, domains as numbers (B,) and (M,); 1,024 new queries at a time.
     """
     parts = []
-    for rows in torch.arange(len(new)).split(1024):
+    for rows in torch.arange(len(new)).split(1024):  # type: ignore[no-untyped-call]
         cosine = new[rows] @ memory.T
         cosine[cosine >= SAME_TEXT] = -torch.inf
         if rule.same_domain:

@@ -46,4 +46,4 @@ def fit_calibration(logits: Tensor, labels: Tensor) -> Calibration:
         return value
 
     optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return Calibration(float(log_slope.exp()), float(intercept))
+    return Calibration(float(log_slope.detach().exp()), float(intercept.detach()))

@@ -18,10 +18,11 @@ from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
+
 from memreward_service.engine.embedding_cache import EmbeddingCache
 from memreward_service.engine.encoder import Encoder, Vectors
 from memreward_service.errors import Internal, MemRewardError, Unavailable
-from numpy.typing import NDArray
 
 INTERACTIVE_SLICE = 512
 """Texts that callers who wait have looked up and encoded together at most."""

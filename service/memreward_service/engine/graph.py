@@ -8,10 +8,11 @@ takes from memory comes over query-similar_to-query edges, which only the attach
 from __future__ import annotations
 
 import torch
-from memreward_service.engine.features import rollout_features
-from memreward_service.engine.group_batch import GroupBatch
 from torch import Tensor
 from torch_geometric.data import HeteroData
+
+from memreward_service.engine.features import rollout_features
+from memreward_service.engine.group_batch import GroupBatch
 
 AGREEMENT_NEIGHBORS = 32
 """Agreement edges into one answer at most. A group of 256 equal answers would have 65,280 edges otherwise; which

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
+
 from memreward_service.engine.answer_keys import ParsedRollout, parse_rollout
 from memreward_service.engine.encoder import Vectors
 from memreward_service.records import Query, Rollout
-from torch import Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import torch
+
 from memreward_service.engine.attachment import SAME_TEXT, AttachRule
 from memreward_service.engine.encoder import Vectors
 from memreward_service.engine.model import Attachment
@@ -60,7 +61,7 @@ class Memory:
 
     def put_queries(self, ids: Sequence[str], domains: Sequence[Domain], vectors: Vectors) -> Rows:
         """The rows of N queries (N,); those that are new are added to the index of their domain."""
-        for domain in set(domains):
+        for domain in dict.fromkeys(domains):
             places = [i for i, d in enumerate(domains) if d is domain and ids[i] not in self._row]
             rows = np.arange(len(self._ids), len(self._ids) + len(places))
             self._ids.extend(ids[i] for i in places)
@@ -85,15 +86,22 @@ class Memory:
         found: list[list[NearQuery]] = [[] for _ in ids]
         for domain, index in self._indexes.items():
             asking = [i for i, d in enumerate(domains) if not rule.same_domain or d is domain]
-            if not asking:
-                continue
-            rows, cosines = index.search(vectors[asking], rule.neighbors + 1)
-            for i, some_rows, some_cosines in zip(asking, rows.tolist(), cosines.tolist(), strict=True):
-                found[i] += [
-                    NearQuery(row, self._ids[row], cosine)
-                    for row, cosine in zip(some_rows, some_cosines, strict=True)
-                    if row >= 0 and rule.similarity_floor <= cosine < SAME_TEXT and self._ids[row] != ids[i]
-                ]
+            width = rule.neighbors + 1
+            while asking:
+                rows, cosines = index.search(vectors[asking], width)
+                again = []
+                for i, some_rows, some_cosines in zip(asking, rows.tolist(), cosines.tolist(), strict=True):
+                    near = [
+                        NearQuery(row, self._ids[row], cosine)
+                        for row, cosine in zip(some_rows, some_cosines, strict=True)
+                        if row >= 0 and rule.similarity_floor <= cosine < SAME_TEXT and self._ids[row] != ids[i]
+                    ]
+                    may_be_more = some_rows[-1] >= 0 and some_cosines[-1] >= rule.similarity_floor
+                    if len(near) < rule.neighbors and may_be_more:
+                        again.append(i)  # its own text, stored under several ids, took the places
+                    else:
+                        found[i] += near
+                asking, width = again, 2 * width
         return [sorted(near, key=lambda n: (-n.similarity, n.row))[: rule.neighbors] for near in found]
 
     def similar(self, vectors: Vectors, k: int) -> list[NearQuery]:
@@ -120,7 +128,7 @@ class Memory:
         )
 
     def save(self, folder: Path) -> None:
-        """Write a snapshot into `folder`, replacing what is there in one rename."""
+        """Write a snapshot into `folder` in place of what is there; interrupted, `load` finds the one or the other."""
         made = folder.with_name(folder.name + ".new")
         shutil.rmtree(made, ignore_errors=True)
         made.mkdir(parents=True)
@@ -135,9 +143,9 @@ class Memory:
             "ids": self._ids,
         }
         (made / "memory.json").write_text(json.dumps(facts))
-        old = folder.with_name(folder.name + ".old")
-        shutil.rmtree(old, ignore_errors=True)
+        old = _replaced(folder)
         if folder.exists():
+            shutil.rmtree(old, ignore_errors=True)
             folder.rename(old)
         made.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
@@ -146,7 +154,12 @@ class Memory:
     def load(
         cls, folder: Path, dimension: int, encoder: str, exact_limit: int, use_gpu: bool | None = None
     ) -> Memory | None:
-        """The snapshot in `folder`; None where there is none, or one made with other embedding weights."""
+        """The snapshot in `folder`; None where there is none, or one made with other embedding weights.
+
+        A damaged one raises whatever its reader does: OSError, ValueError, BadZipFile, RuntimeError (FAISS) …
+        """
+        if not folder.exists():
+            folder = _replaced(folder)
         if not (folder / "memory.json").exists():
             return None
         facts: dict[str, Any] = json.loads((folder / "memory.json").read_text())
@@ -158,10 +171,13 @@ class Memory:
         memory._row = {key: row for row, key in enumerate(memory._ids)}
         memory.states = np.load(folder / "states.npy")
         for domain in facts["domains"]:
-            memory._indexes[Domain(domain)] = QueryIndex.load(
-                folder / domain, dimension, exact_limit, memory._use_gpu
-            )
+            memory._indexes[Domain(domain)] = QueryIndex.load(folder / domain, dimension, exact_limit, memory._use_gpu)
         return memory
+
+
+def _replaced(folder: Path) -> Path:
+    """Where the snapshot before this one stands while it is being replaced."""
+    return folder.with_name(folder.name + ".old")
 
 
 def grown(states: Vectors, rows: int, width: int) -> Vectors:

@@ -12,6 +12,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -84,7 +85,7 @@ class MemoryBuilder:
                 for start in range(0, len(self.memory), PAGE):
                     ids = self.memory.ids(start, start + PAGE)
                     batch, _ = await self._arrays(ids)
-                    states[start : start + len(ids)] = await self._on_compute(lambda b=batch: states_of(model.trained, b))
+                    states[start : start + len(ids)] = await self._on_compute(partial(states_of, model.trained, batch))
                 await self._on_compute(lambda: self._exchange(model, states))
             self.serving = model
 
@@ -95,7 +96,7 @@ class MemoryBuilder:
                 while page := await asyncio.to_thread(self._store.changed_since, self.memory.version, PAGE):
                     self.building = True
                     batch, groups = await self._arrays([key for key, _ in page])
-                    await self._on_compute(lambda b=batch, g=groups, v=page[-1][1]: self._apply(b, g, v))
+                    await self._on_compute(partial(self._apply, batch, groups, page[-1][1]))
             finally:
                 self.building = False
 
@@ -110,9 +111,9 @@ class MemoryBuilder:
             except MemRewardError as error:
                 _log.warning("memory stays at version %d for now: %s", self.memory.version, error.message)
                 await asyncio.sleep(RETRY_SECONDS)
-            except OSError:
-                _log.exception("the snapshot could not be written to %s", self._folder)
-                self._saved_at = time.monotonic()
+            except Exception:
+                _log.exception("memory stays at version %d for now", self.memory.version)
+                await asyncio.sleep(RETRY_SECONDS)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
 
@@ -129,6 +130,8 @@ class MemoryBuilder:
         )
         if self.serving is not None:
             self.memory.put_states(rows, states_of(self.serving.trained, batch))
+        else:
+            self.memory.model_version = None  # the states of a snapshot, if any, no longer cover every row
         self.memory.version = version
 
     def _exchange(self, model: ServingModel, states: Vectors) -> None:
@@ -136,11 +139,17 @@ class MemoryBuilder:
         self.memory.states, self.memory.model_version, self.serving = states, model.version, model
 
     async def _snapshot(self) -> None:
-        state = self.memory.version, self.memory.model_version
-        if state != self._saved:
-            await self._on_compute(lambda: self.memory.save(self._folder))
-            self._saved = state
+        """Write what changed since the last one. It can be derived again, so a full disk is logged and no more."""
+        state = await self._on_compute(lambda: (self.memory.version, self.memory.model_version))
         self._saved_at = time.monotonic()
+        if state == self._saved:
+            return
+        try:
+            await self._on_compute(partial(self.memory.save, self._folder))
+        except (OSError, RuntimeError):  # FAISS raises RuntimeError where a file cannot be written
+            _log.exception("the snapshot could not be written to %s", self._folder)
+        else:
+            self._saved = state
 
     async def _on_compute(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._compute, work)

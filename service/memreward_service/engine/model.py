@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from memreward_service.engine.features import FEATURES
-from memreward_service.engine.graph import EDGE_TYPES
 from torch import Tensor, nn
 from torch.nn import functional
 from torch_geometric.data import HeteroData
 from torch_geometric.nn import GATv2Conv, HeteroConv
+
+from memreward_service.engine.features import FEATURES
+from memreward_service.engine.graph import EDGE_TYPES
 
 NODE_TYPES = ("query", "thinking", "answer")
 
@@ -134,9 +135,7 @@ class RewardGNN(nn.Module):
         """Embeddings of all nodes and features of the answers, projected to `hidden`."""
         scale = self.config.embedding_scale
         x = {
-            kind: self.project[kind](
-                functional.dropout(graph[kind].x * scale, self.config.dropout, self.training)
-            )
+            kind: self.project[kind](functional.dropout(graph[kind].x * scale, self.config.dropout, self.training))
             for kind in NODE_TYPES
         }
         x["answer"] = x["answer"] + self.project_features(features)

@@ -16,13 +16,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.torch import load_file, save
+
 from memreward_service.engine.attachment import AttachRule
 from memreward_service.engine.calibration import Calibration
 from memreward_service.engine.model import ModelConfig, RewardGNN
 from memreward_service.engine.training import TrainedModel
 from memreward_service.errors import NotFound
 from memreward_service.records import ModelInfo
-from safetensors.torch import load_file, save
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class ModelRegistry:
         """Write a model durably and return its version. It is not active yet."""
         weights = save(model.network.state_dict())
         card = {
-            "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "config": asdict(model.network.config),
             "calibration": asdict(model.calibration),
             "rule": asdict(model.rule),
@@ -69,8 +71,9 @@ class ModelRegistry:
     def load(self, version: str) -> TrainedModel:
         """The model of `version`, in eval mode on the CPU. Raises NotFound."""
         card = self._card(version)
-        network = RewardGNN(ModelConfig(**card["config"]))
-        network.load_state_dict(load_file(self._folder / version / "weights.safetensors"))
+        with torch.device("meta"):  # draws no random numbers: a training that runs meanwhile stays reproducible
+            network = RewardGNN(ModelConfig(**card["config"]))
+        network.load_state_dict(load_file(self._folder / version / "weights.safetensors"), assign=True)
         network.requires_grad_(False).eval()
         return TrainedModel(network, Calibration(**card["calibration"]), AttachRule(**card["rule"]), card["metrics"])
 
@@ -91,7 +94,10 @@ class ModelRegistry:
         made.replace(self._folder / "active")
         for info in self.infos()[self._kept :]:
             if not info.active:
-                shutil.rmtree(self._folder / info.model_version)
+                dropped = self._folder / f".{info.model_version}.old"
+                shutil.rmtree(dropped, ignore_errors=True)
+                (self._folder / info.model_version).rename(dropped)
+                shutil.rmtree(dropped, ignore_errors=True)
 
     def infos(self) -> list[ModelInfo]:
         """All versions, newest first."""

@@ -7,11 +7,13 @@ graph a few at a time, so that no call ever waits for a rebuild; a search asks b
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import faiss
 import numpy as np
-from memreward_service.engine.encoder import Vectors
 from numpy.typing import NDArray
+
+from memreward_service.engine.encoder import Vectors
 
 Rows = NDArray[np.int64]
 
@@ -51,7 +53,7 @@ class QueryIndex:
         vectors = np.stack([self._recent.reconstruct(int(row)) for row in rows])
         self._settled.add(vectors)
         self._settled_rows.extend(rows.tolist())
-        self._recent.remove_ids(rows)
+        self._recent.remove_ids(faiss.IDSelectorBatch(rows))
         return moved
 
     def search(self, vectors: Vectors, k: int) -> tuple[Rows, Vectors]:
@@ -80,8 +82,9 @@ class QueryIndex:
         with np.load(f"{path}.recent.npz") as recent:
             if len(recent["rows"]):
                 index.add(recent["rows"], recent["vectors"])
-        index._settled = faiss.read_index(f"{path}.settled")
-        index._settled.hnsw.efSearch = HNSW_EF_SEARCH
+        settled: Any = faiss.read_index(f"{path}.settled")
+        settled.hnsw.efSearch = HNSW_EF_SEARCH
+        index._settled = settled
         index._settled_rows = np.load(f"{path}.rows.npy").tolist()
         return index
 

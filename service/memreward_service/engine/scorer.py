@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+
 from memreward_service.engine.encoder import Vectors
 from memreward_service.engine.graph import experience_graph
 from memreward_service.engine.group_batch import GroupBatch, ParsedGroup, group_batch
@@ -53,9 +54,7 @@ class Reply:
     near: tuple[tuple[NearQuery, ...], ...]
 
 
-def reply_to(
-    questions: Sequence[Question], model: ServingModel, memory: Memory, settings: Settings
-) -> list[Reply]:
+def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory, settings: Settings) -> list[Reply]:
     """One forward pass for all `questions`. On the compute thread."""
     groups = [group for question in questions for group in question.groups]
     batch = group_batch(groups, np.concatenate([question.vectors for question in questions]))

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
 from memreward_service.engine.attachment import AttachRule, Neighbors, nearest
 from memreward_service.engine.calibration import Calibration, fit_calibration
 from memreward_service.engine.graph import experience_graph
@@ -22,8 +25,6 @@ from memreward_service.engine.group_batch import GroupBatch
 from memreward_service.engine.metrics import reward_metrics
 from memreward_service.engine.model import Attachment, ModelConfig, RewardGNN
 from memreward_service.errors import NotEnoughLabels
-from torch import Tensor, nn
-from torch.nn import functional
 
 MIN_QUERIES = 10
 """Labelled queries that training takes at least."""
@@ -91,7 +92,7 @@ def train_best(
 
 def check_labels(batch: GroupBatch) -> None:
     """Raise NotEnoughLabels where there is nothing to learn from."""
-    queries = len(batch.group[batch.known].unique())
+    queries = len(torch.unique(batch.group[batch.known]))
     if queries < MIN_QUERIES:
         raise NotEnoughLabels(
             f"Training takes labelled rollouts of at least {MIN_QUERIES} queries and memory has {queries}: "
@@ -134,13 +135,16 @@ def _train(
     optimizer = _optimizer(network)
     steps = math.ceil(training.batch.groups / STEP_QUERIES)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps * epochs, pct_start=0.2
-    )
+        optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps * epochs,
+        # OneCycleLR divides by zero where the rise takes one step exactly.
+        pct_start=min(max(0.2, 1.5 / (steps * epochs)), 0.9),
+    )  # fmt: skip
     averaged = copy.deepcopy(network).requires_grad_(False).eval()
     best, best_loss = copy.deepcopy(averaged), math.inf
     for epoch in range(epochs):
         network.train()
-        for chosen in torch.randperm(training.batch.groups, generator=generator).split(STEP_QUERIES):
+        order = torch.randperm(training.batch.groups, generator=generator)
+        for chosen in order.split(STEP_QUERIES):  # type: ignore[no-untyped-call]
             loss = _step_loss(network, training.batch, chosen.sort().values, neighbors, generator)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
@@ -183,7 +187,7 @@ def _finished(
 def _attachment(network: RewardGNN, memory: GroupBatch, neighbors: Neighbors, chosen: Tensor) -> Attachment:
     """Memory states of the neighbours of the `chosen` new queries, computed with all their known labels."""
     valid = neighbors.valid[chosen]
-    needed, place = neighbors.rows[chosen][valid].unique(return_inverse=True)
+    needed, place = torch.unique(neighbors.rows[chosen][valid], return_inverse=True)
     group = memory.select(needed)
     states = network.memory_states(experience_graph(group, group.known))
     target = torch.arange(len(chosen))[:, None].expand_as(valid)[valid]

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import torch
+
 from memreward_service.engine.attachment import AttachRule
 from memreward_service.engine.embedder import Embedder
 from memreward_service.engine.memory_builder import MemoryBuilder, embedded
@@ -51,7 +52,9 @@ class TrainingJobs:
 
     def start(self, options: TrainingOptions) -> TrainingJob:
         """Queue a job. Raises Conflict while one is at work, NotEnoughLabels where memory has no label at all."""
-        running = next((job for job in self._jobs.values() if job.status in (JobStatus.QUEUED, JobStatus.RUNNING)), None)
+        running = next(
+            (job for job in self._jobs.values() if job.status in (JobStatus.QUEUED, JobStatus.RUNNING)), None
+        )
         if running is not None:
             raise Conflict(
                 f"Training job {running.job_id} is {running.status}: follow it, or start again when it has ended.",
@@ -78,7 +81,7 @@ class TrainingJobs:
             ) from None
 
     async def stop(self) -> None:
-        """Give up the running job, if any: training stops at the end of its epoch, nothing is saved."""
+        """Give up the running job, if any: it stops at the next epoch or slice of texts, nothing is saved."""
         self._stopping.set()
         if self._task is not None:
             await asyncio.wait({self._task})
@@ -95,9 +98,7 @@ class TrainingJobs:
             message = f"Training failed; the log of the service has the cause under job {job_id}."
             self._update(job_id, status=JobStatus.FAILED, error=(Internal.code, message))
         else:
-            self._update(
-                job_id, status=JobStatus.SUCCEEDED, progress=1.0, metrics=metrics, model_version=version
-            )
+            self._update(job_id, status=JobStatus.SUCCEEDED, progress=1.0, metrics=metrics, model_version=version)
 
     async def _train(self, job_id: str, options: TrainingOptions) -> tuple[str, dict[str, float]]:
         """Load, embed, train, save, compute memory states, make it the active model."""
@@ -113,6 +114,7 @@ class TrainingJobs:
         trained = await asyncio.get_running_loop().run_in_executor(
             self._thread, self._fit, job_id, TrainingSet(batch, domain), options
         )
+        self._progress(job_id, TRAINED)
         queries, labels = label_counts(batch)
         facts = TrainingFacts(version, queries, labels, self._encoder)
         model_version = await asyncio.to_thread(self._registry.save, trained, facts)
@@ -127,8 +129,6 @@ class TrainingJobs:
         rule = AttachRule(settings.neighbors, settings.similarity_floor, settings.same_domain)
 
         def progress(share: float) -> None:
-            if self._stopping.is_set():
-                raise Unavailable("The service is shutting down: start the training again when it is back.")
             self._progress(job_id, EMBEDDED + (TRAINED - EMBEDDED) * share)
 
         return train_best(
@@ -143,6 +143,9 @@ class TrainingJobs:
         )
 
     def _progress(self, job_id: str, share: float) -> None:
+        """Note it. Raises Unavailable where the service is shutting down."""
+        if self._stopping.is_set():
+            raise Unavailable("The service is shutting down: start the training again when it is back.")
         self._update(job_id, progress=share)
 
     def _update(self, job_id: str, **changes: object) -> None:

@@ -60,11 +60,9 @@ async def engine_probabilities(
 
 
 async def _fill(engine: Engine, memory: Sequence[Experience]) -> None:
-    version = 0
     for start in range(0, len(memory), INGEST_QUERIES):
-        version = (await engine.add_experience(memory[start : start + INGEST_QUERIES])).version
-    while engine.memory_status().memory_version < version:
-        await asyncio.sleep(0.05)
+        await engine.add_experience(memory[start : start + INGEST_QUERIES])
+    await engine.caught_up()
 
 
 async def _train(engine: Engine, epochs: int | None, progress: Progress) -> None:

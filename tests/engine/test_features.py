@@ -1,0 +1,109 @@
+"""What the group says about each rollout, against values worked out by hand."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+import torch
+from engine.synthetic_groups import batch_of, synthetic_group
+from memreward_service.engine.features import FEATURES, rollout_features
+from memreward_service.engine.group_batch import GroupBatch
+from torch import Tensor
+
+NAN = math.nan
+
+
+def small_batch(keys: list[int], labels: list[float], thinking: list[list[float]] | None = None) -> GroupBatch:
+    """One group whose thinking vectors are unit vectors of the plane."""
+    n = len(keys)
+    vectors = torch.tensor(thinking or [[1.0, 0.0]] * n)
+    return GroupBatch(
+        query_vectors=torch.tensor([[1.0, 0.0]]),
+        thinking_vectors=vectors,
+        answer_vectors=vectors,
+        group=torch.zeros(n, dtype=torch.int64),
+        key=torch.tensor(keys),
+        label=torch.tensor(labels),
+        lengths=torch.tensor([[math.expm1(1 + i), math.expm1(2.0)] for i in range(n)]),
+    )
+
+
+def columns(features: Tensor) -> dict[str, list[float]]:
+    return {name: features[:, place].tolist() for place, name in enumerate(FEATURES)}
+
+
+def test_a_group_of_five_by_hand() -> None:
+    # Answers A A A B C; the labels of the first (right), the third (0.75) and the fourth (wrong) are shown.
+    thinking = [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.0], [0.0, 1.0]]
+    batch = small_batch([0, 0, 0, 1, 2], [1.0, 0.0, 0.75, 0.0, NAN], thinking)
+    f = columns(rollout_features(batch, torch.tensor([True, False, True, True, False])))
+
+    entropy = -(0.6 * math.log(0.6) + 2 * 0.2 * math.log(0.2))
+    expected = {
+        "share": [0.6, 0.6, 0.6, 0.2, 0.2],
+        "sibling_share": [0.5, 0.5, 0.5, 0.0, 0.0],
+        "log_votes": [math.log(4)] * 3 + [math.log(2)] * 2,
+        "log_group_size": [math.log(5)] * 5,
+        "distinct_keys": [0.6] * 5,
+        "key_entropy": [entropy] * 5,
+        "is_majority": [1, 1, 1, 0, 0],
+        "lead": [0.4, 0.4, 0.4, -0.4, -0.4],
+        "shown_right": [1, 0, 0.75, 0, 0],
+        "shown_wrong": [0, 0, 0.25, 1, 0],
+        "same_key_right": [1, 1, 1, 0, 0],
+        "same_key_wrong": [1, 1, 0, 0, 0],
+        "other_key_right": [0, 0, 0, 1, 1],
+        "log_same_key_right": [math.log(1.75), math.log(2.75), math.log(2), 0, 0],
+        "log_same_key_wrong": [math.log(1.25), math.log(1.25), 0, 0, 0],
+        "log_other_key_right": [0, 0, 0, math.log(2.75), math.log(2.75)],
+        "log_other_key_wrong": [math.log(2)] * 3 + [math.log(1.25), math.log(2.25)],
+        "same_key_balance": [math.tanh(0.5), math.tanh(1.5), math.tanh(1.0), 0, 0],
+        "relative_length": [-2, -1, 0, 1, 2],
+        "log_length": [1, 2, 3, 4, 5],
+        "log_answer_length": [2] * 5,
+        "centrality": [1.6 / 4, 1.8 / 4, 2.8 / 4, 1.6 / 4, 1.8 / 4],
+        "key_centrality": [0.6 / 2, 0.8 / 2, 1.4 / 2, 0, 0],
+    }
+    assert set(f) == set(expected)
+    for name, values in expected.items():
+        assert f[name] == pytest.approx(values, abs=1e-5), name
+
+
+def test_a_tie_has_two_majorities_and_no_lead() -> None:
+    f = columns(rollout_features(small_batch([0, 0, 1, 1, 2], [NAN] * 5), torch.zeros(5, dtype=torch.bool)))
+    assert f["is_majority"] == [1, 1, 1, 1, 0]
+    assert f["lead"] == pytest.approx([0, 0, 0, 0, -0.2])
+
+
+def test_a_group_of_one_is_finite_and_leads_itself() -> None:
+    f = columns(rollout_features(small_batch([0], [NAN]), torch.tensor([False])))
+    assert f["share"] == f["is_majority"] == f["lead"] == f["distinct_keys"] == [1.0]
+    for name in ("sibling_share", "log_group_size", "key_entropy", "centrality", "key_centrality", "same_key_right"):
+        assert f[name] == [0.0], name
+
+
+@pytest.mark.parametrize("other", [NAN, 0.0, 1.0])
+def test_a_label_that_is_not_shown_is_not_read(other: float) -> None:
+    batch = batch_of([synthetic_group(i) for i in range(5)])
+    shown = torch.arange(len(batch.label)) % 3 == 0
+    hidden = replace(batch, label=torch.where(shown, batch.label, torch.tensor(other)))
+    assert torch.equal(rollout_features(batch, shown), rollout_features(hidden, shown))
+    assert not rollout_features(hidden, shown).isnan().any()
+
+
+def test_rows_do_not_depend_on_the_other_groups() -> None:
+    groups = [synthetic_group(i, size) for i, size in enumerate((1, 7, 2, 30, 4))]
+    batch = batch_of(groups)
+    features = rollout_features(batch, batch.known)
+    for place, group in enumerate(groups):
+        alone = batch_of([group])
+        assert torch.allclose(features[batch.group == place], rollout_features(alone, alone.known), atol=1e-6)
+
+
+def test_two_without_an_answer_do_not_agree() -> None:
+    batch = small_batch([0, 1, 2], [NAN] * 3)
+    f = columns(rollout_features(batch, torch.zeros(3, dtype=torch.bool)))
+    assert f["share"] == pytest.approx([1 / 3] * 3)
+    assert f["key_centrality"] == [0, 0, 0]

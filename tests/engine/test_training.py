@@ -1,0 +1,154 @@
+"""Warm-up training: it learns, it repeats, it shows what it may and keeps the best."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from engine.hash_encoder import DIMENSION
+from engine.synthetic_groups import RULE, batch_of, lively_network, synthetic_group, with_labels
+from memreward_service.engine import training
+from memreward_service.engine.calibration import Calibration
+from memreward_service.engine.graph import experience_graph
+from memreward_service.engine.metrics import auc
+from memreward_service.engine.model import Attachment, ModelConfig, RewardGNN
+from memreward_service.engine.training import (
+    EVIDENCE_WEIGHTS,
+    MIN_QUERIES,
+    TrainedModel,
+    TrainingSet,
+    draw_evidence,
+    label_counts,
+    train_best,
+)  # fmt: skip
+from memreward_service.errors import NotEnoughLabels
+from memreward_service.records import Group
+
+
+def training_set(groups: list[Group]) -> TrainingSet:
+    return TrainingSet(batch_of(groups), torch.zeros(len(groups), dtype=torch.int64))
+
+
+def trained(groups: list[Group], seed: int = 0, seeds: int = 1, epochs: int = 60) -> TrainedModel:
+    return train_best(training_set(groups), RULE, seeds=seeds, epochs=epochs, seed=seed, threshold=0.5)
+
+
+@pytest.fixture(scope="module")
+def groups() -> list[Group]:
+    return [synthetic_group(i) for i in range(60)]
+
+
+@pytest.fixture(scope="module")
+def model(groups: list[Group]) -> TrainedModel:
+    return trained(groups)
+
+
+def auc_without_memory(network: RewardGNN, unseen: list[Group]) -> float:
+    batch = batch_of(unseen)
+    nothing = Attachment(torch.empty(0, 32), torch.empty(2, 0, dtype=torch.int64), torch.empty(0))
+    with torch.no_grad():
+        logits = network.eval()(experience_graph(batch, torch.zeros_like(batch.known)), nothing)
+    return auc(batch.label.numpy() >= 0.5, logits.double().numpy())
+
+
+def test_it_learns_what_an_untrained_network_does_not_know(model: TrainedModel) -> None:
+    unseen = [synthetic_group(1000 + i) for i in range(60)]
+    found = auc_without_memory(model.network, unseen)
+    torch.manual_seed(0)
+    untrained = [auc_without_memory(RewardGNN(ModelConfig(dimension=DIMENSION)), unseen) for _ in range(5)]
+    assert found > 0.9
+    assert found > max(untrained) + 0.05
+    assert model.metrics["auc"] > 0.85
+    assert model.metrics["rollouts"] == 12 * 6, "the figures are those of the held-out fifth, no label shown"
+    assert model.calibration.slope > 0
+    assert model.rule == RULE
+
+
+def test_two_runs_with_one_seed_are_equal(groups: list[Group], model: TrainedModel) -> None:
+    torch.rand(3)
+    again, other = trained(groups), trained(groups, seed=1)
+    weights, more, others = (m.network.state_dict() for m in (model, again, other))
+    assert all(torch.equal(weights[name], more[name]) for name in weights)
+    assert (again.calibration, again.metrics) == (model.calibration, model.metrics)
+    assert not torch.equal(weights["linear.weight"], others["linear.weight"])
+
+
+def test_the_network_is_ready_to_serve(model: TrainedModel) -> None:
+    assert not any(module.training for module in model.network.modules())
+    assert not any(parameter.requires_grad for parameter in model.network.parameters())
+
+
+def test_progress_rises_to_one_and_may_stop_the_training(groups: list[Group]) -> None:
+    heard: list[float] = []
+    data = training_set(groups[:12])
+    train_best(data, RULE, seeds=2, epochs=3, seed=0, threshold=0.5, progress=heard.append)
+    assert heard == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
+
+    def stop(share: float) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_best(data, RULE, seeds=2, epochs=3, seed=0, threshold=0.5, progress=stop)
+
+
+def test_too_few_labelled_queries(groups: list[Group]) -> None:
+    hidden = [with_labels(g, [None] * 6) for g in groups[MIN_QUERIES - 1 :]]
+    with pytest.raises(NotEnoughLabels) as error:
+        trained([*groups[: MIN_QUERIES - 1], *hidden])
+    assert error.value.details == {"labelled_queries": MIN_QUERIES - 1, "needed": MIN_QUERIES}
+    trained(groups[:MIN_QUERIES], epochs=1)
+
+
+@pytest.mark.parametrize(("label", "kind"), [(1.0, "right"), (0.0, "wrong")])
+def test_labels_of_one_kind_teach_nothing(groups: list[Group], label: float, kind: str) -> None:
+    same = [with_labels(g, [label] * 6) for g in groups[:20]]
+    with pytest.raises(NotEnoughLabels, match=f"All 120 labelled rollouts are {kind}"):
+        trained(same)
+
+
+def test_evidence_shows_only_known_labels_and_leaves_one_hidden() -> None:
+    sizes = [1, 2, 3, 4, 9, 30] * 20
+    batch = batch_of([synthetic_group(i, size) for i, size in enumerate(sizes)])
+    generator = torch.Generator().manual_seed(3)
+    keep = torch.rand(len(batch.label), generator=generator) < 0.6
+    batch = replace(batch, label=torch.where(keep, batch.label, torch.nan))
+    known = torch.bincount(batch.group, batch.known.double(), minlength=batch.groups)
+    counts, positions = torch.zeros(3), set()
+    for _ in range(50):
+        shown = draw_evidence(batch, generator)
+        assert not (shown & ~batch.known).any()
+        per_group = torch.bincount(batch.group, shown.double(), minlength=batch.groups)
+        assert (per_group <= 2).all()
+        assert (known - per_group)[known > 0].min() >= 1
+        counts += torch.bincount(per_group[known >= 3].long(), minlength=3)
+        last = batch.group == 119
+        positions |= set(shown[last].nonzero()[:, 0].tolist())
+    assert (counts / counts.sum()).tolist() == pytest.approx(EVIDENCE_WEIGHTS, abs=0.05)
+    assert positions == set(batch.known[last].nonzero()[:, 0].tolist()), "any known label may be shown"
+
+
+def test_the_best_of_many_has_the_lowest_false_positive_rate(
+    groups: list[Group], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [
+        {"false_positive_rate": 0.3, "auc": 0.99},
+        {"false_positive_rate": 0.1, "auc": 0.80},
+        {"false_positive_rate": 0.1, "auc": 0.90},
+        {"auc": 1.0},
+    ]
+    models = [TrainedModel(lively_network(), Calibration(), RULE, metrics) for metrics in runs]
+    seeds: list[int] = []
+
+    def run(*arguments: object) -> TrainedModel:
+        seeds.append(arguments[4])  # type: ignore[arg-type]
+        return models[len(seeds) - 1]
+
+    monkeypatch.setattr(training, "_train", run)
+    assert trained(groups, seed=2, seeds=4) is models[2]
+    assert len(set(seeds)) == 4
+
+
+def test_label_counts() -> None:
+    groups = [synthetic_group(1, 3), with_labels(synthetic_group(2, 2), [None, None]), synthetic_group(3, 2)]
+    assert label_counts(batch_of(groups)) == (2, 5)

@@ -1,0 +1,88 @@
+"""`memreward evaluate` and `bench` end to end, on rollouts made here."""
+
+import json
+from pathlib import Path
+
+import pytest
+from memreward_client.demo.rollouts import draw_rollouts
+from memreward_client.rollout_files import write_rollout_file
+from memreward_service.errors import InvalidArgument
+from memreward_service.evaluation.command import bench, evaluate, means
+
+DATA = Path(__file__).parents[3] / "shared" / "data"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "demo.jsonl"
+    write_rollout_file(path, draw_rollouts(seed=11, queries=80))
+    return path
+
+
+def run(file: Path, tmp_path: Path, regime: str, **other: object) -> dict[str, dict[str, dict[str, float]]]:
+    options: dict[str, object] = {"budget": 0.3, "seeds": 1, "rollouts": None, "policies": None, "epochs": 20}
+    options |= {"output": tmp_path / "figures.json", "data_dir": tmp_path / "cache"} | other
+    evaluate(file, regime=regime, **options)  # type: ignore[arg-type]
+    facts = json.loads((tmp_path / "figures.json").read_text())
+    return facts["mean"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regime", ["queries", "rollouts"])
+def test_the_engine_is_measured_beside_the_baselines(
+    regime: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mean = run(file, tmp_path, regime)
+    assert list(mean) == ["MemReward", "agreement share", "boosted trees", "logistic regr."]
+    assert mean["agreement share"]["auc"]["mean"] > 0.8
+    assert mean["MemReward"]["auc"]["mean"] > 0.8
+    assert mean["MemReward"]["rollouts"]["mean"] == 448
+    printed = capsys.readouterr().out
+    assert f"regime {regime}" in printed
+    assert "MemReward" in printed
+
+
+@pytest.mark.slow
+def test_labels_inside_the_group_help(file: Path, tmp_path: Path) -> None:
+    with_labels = run(file, tmp_path, "rollouts")["MemReward"]["auc"]["mean"]
+    assert with_labels > run(file, tmp_path, "queries")["MemReward"]["auc"]["mean"]
+
+
+def test_wrong_options_say_what_to_use(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="queries or rollouts"):
+        run(file, tmp_path, "everything")
+    with pytest.raises(InvalidArgument, match="more than 0"):
+        run(file, tmp_path, "queries", budget=0.0)
+
+
+def test_means_leave_out_what_a_run_could_not_define() -> None:
+    runs = [{"m": {"auc": 0.8, "fpr": 0.1}}, {"m": {"auc": 0.6}}]
+    assert means(runs) == {
+        "m": {
+            "auc": {"mean": pytest.approx(0.7), "spread": pytest.approx(0.1414, abs=1e-4)},
+            "fpr": {"mean": 0.1, "spread": 0.0},
+        }
+    }
+
+
+@pytest.mark.slow
+def test_bench_times_the_engine_and_both_transports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("memreward_service.evaluation.command.CACHE_FOLDER", tmp_path)
+    bench(tmp_path / "bench.json", memory_queries=24, groups=4, rollouts=4, repeats=2, http=True)
+    rows = json.loads((tmp_path / "bench.json").read_text())["rows"]
+    assert [row["name"].split(",")[0] for row in rows] == [
+        "published procedure", "engine", "engine", "engine", "HTTP", "HTTP", "gRPC", "gRPC",
+    ]  # fmt: skip
+    assert all(value > 0 for row in rows for value in row["milliseconds"])
+    assert "p95 ms" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.skipif(not DATA.exists(), reason="the real rollouts are not beside the project")
+def test_labels_of_siblings_beat_text_agreement_of_real_programs(tmp_path: Path) -> None:
+    mean = run(DATA / "humaneval.jsonl.gz", tmp_path, "rollouts", rollouts=4)
+    assert mean["MemReward"]["rollouts"]["mean"] == 227
+    assert mean["MemReward"]["auc"]["mean"] > mean["agreement share"]["auc"]["mean"]
