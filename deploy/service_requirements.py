@@ -21,6 +21,4 @@ def service_requirements(pyproject: Path, faiss: str) -> list[str]:
 
 
 if __name__ == "__main__":
-    print(
-        "\n".join(service_requirements(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "faiss-cpu"))
-    )
+    print("\n".join(service_requirements(Path(sys.argv[1]), sys.argv[2] if len(sys.argv) > 2 else "faiss-cpu")))

@@ -30,14 +30,10 @@ from memreward_service.records import (
 )  # fmt: skip
 
 MODELS = (
-    ModelInfo(
-        "m-2", "2026-01-02T03:04:05+00:00", True, 9, 40, 77, {"auc": 0.9375, "false_positive_rate": 0.125}
-    ),
+    ModelInfo("m-2", "2026-01-02T03:04:05+00:00", True, 9, 40, 77, {"auc": 0.9375, "false_positive_rate": 0.125}),
     ModelInfo("m-1", "2026-01-01T03:04:05+00:00", False, 4, 20, 33, {}),
 )
-FAILED_JOB = TrainingJob(
-    "job-failed", JobStatus.FAILED, 0.5, {}, None, ("not_enough_labels", "Add 12 labels.")
-)
+FAILED_JOB = TrainingJob("job-failed", JobStatus.FAILED, 0.5, {}, None, ("not_enough_labels", "Add 12 labels."))
 
 
 class FakeEngine:
@@ -123,9 +119,7 @@ class FakeEngine:
         self._may_fail("start_training")
         if options.seeds == 7:
             raise Conflict("A training job is running: wait for job-1.", job_id="job-1")
-        return TrainingJob(
-            "job-1", JobStatus.QUEUED, 0.0, {"seeds": options.seeds or 0, "epochs": options.epochs or 0}
-        )
+        return TrainingJob("job-1", JobStatus.QUEUED, 0.0, {"seeds": options.seeds or 0, "epochs": options.epochs or 0})
 
     def training_job(self, job_id: str) -> TrainingJob:
         jobs = {"job-1": self.job, "job-failed": FAILED_JOB}

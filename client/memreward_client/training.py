@@ -55,12 +55,13 @@ def metrics_table(job: Mapping[str, Any]) -> Table:
 def models_table(models: list[dict[str, Any]]) -> Table:
     """The models that a service keeps, the active one marked; GET /v1/models has their other metrics."""
     names = [name for name in HEADLINES if any(name in model["metrics"] for model in models)]
-    table = Table("", "model", "made (UTC)", "queries", "labels", *(HEADLINES[name] for name in names), box=SIMPLE_HEAD)
+    headings = ("", "model", "made (UTC)", "labels", *(HEADLINES[name] for name in names))
+    table = Table(*headings, box=SIMPLE_HEAD, padding=(0, 1, 0, 0))  # 80 columns hold it
     for column in table.columns[3:]:
         column.justify = "right"
     for model in models:
-        counts = (str(model["training_queries"]), str(model["training_labels"]))
         metrics = (f"{model['metrics'][name]:.3f}" if name in model["metrics"] else "" for name in names)
+        labels = str(model["training_labels"])
         made = model["created_at"][:16].replace("T", " ")
-        table.add_row("active" if model["active"] else "", model["model_version"], made, *counts, *metrics)
+        table.add_row("active" if model["active"] else "", model["model_version"], made, labels, *metrics)
     return table

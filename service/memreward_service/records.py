@@ -208,7 +208,10 @@ class JobStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TrainingOptions:
-    """`seeds`: independent runs, the best kept by false-positive rate; `epochs`: at most so many each. None = Settings."""
+    """`seeds`: independent runs, the best kept by false-positive rate; `epochs`: at most so many each.
+
+    None takes the value of Settings.
+    """
 
     seeds: int | None = None
     epochs: int | None = None

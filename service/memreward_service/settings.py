@@ -14,7 +14,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
 class Settings(BaseSettings):
-    """Everything that can be set. Each field is MEMREWARD_<NAME> in the environment and --<name> on the command line."""
+    """Everything that can be set; each field is MEMREWARD_<NAME> in the environment, --<name> on the command line."""
 
     model_config = SettingsConfigDict(
         env_prefix="MEMREWARD_", frozen=True, extra="forbid", use_attribute_docstrings=True

@@ -9,10 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from client.command_line import run_command
 from client.learning_engine import LearningEngine
 from memreward_client import cli, ingestion, training
 from memreward_client.rollout_files import FileQuery, FileRollout, read_rollout_file, write_rollout_file
+from memreward_service.records import ModelInfo
 from serving import Address, serving
 
 BASE_INSTALL = """
@@ -86,9 +88,7 @@ def test_ingest_stores_everything_and_waits_for_the_memory(
     assert (third.rollout.label, third.rollout.answer, third.rollout.answer_key) == (None, "?", "?")
 
 
-def test_ingesting_again_adds_nothing(
-    address: Address, rollout_file: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ingesting_again_adds_nothing(address: Address, rollout_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_command(capsys, "ingest", rollout_file, "--url", address.http)
     again = run_command(capsys, "ingest", rollout_file, "--url", address.http)
     assert again.code == 0
@@ -146,7 +146,7 @@ def test_train_follows_the_job_to_its_metrics(
     assert done.code == 0, done.err
     assert engine.options is not None
     assert (engine.options.seeds, engine.options.epochs) == (2, 9)
-    assert "training: 25/100 percent running" in done.err
+    assert "training: 25% running" in done.err
     assert "false_positive_rate" in done.out
     assert "0.9375" in done.out
     assert "Model m-3 answers from now on." in done.out
@@ -238,9 +238,41 @@ def test_models_lists_and_switches(address: Address, capsys: pytest.CaptureFixtu
     assert (missing.code, missing.err) == (1, "memreward: There is no model m-9.\n")
 
 
-def test_keys(
-    rollout_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+def test_a_list_of_models_fits_a_terminal(
+    address: Address, engine: LearningEngine, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    metrics = {"rollouts": 96.0, "auc": 0.87654, "accuracy": 0.75, "false_positive_rate": 0.125}
+    model = ModelInfo("gnn-0123456789ab", "2026-11-21T08:15:37.12+00:00", True, 2, 60, 480, metrics)
+    monkeypatch.setattr(engine, "models", lambda: [model])
+    done = run_command(capsys, "models", "--url", address.http)
+    [row] = [line.split() for line in done.out.splitlines() if "gnn-" in line]
+    assert row == ["active", "gnn-0123456789ab", "2026-11-21", "08:15", "480", "0.877", "0.750", "0.125"]
+    monkeypatch.setattr(engine, "models", list)
+    none = run_command(capsys, "models", "--url", address.http)
+    assert (none.code, none.out.startswith("No model is trained yet: `memreward train`")) == (0, True)
+
+
+def test_a_place_that_cannot_be_written_is_met_before_the_work(
+    address: Address, engine: LearningEngine, rollout_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "absent" / "rewards.jsonl"
+    done = run_command(capsys, "rewards", rollout_file, "--url", address.http, "--out", out)
+    assert (done.code, done.err) == (1, f"memreward: {out}: No such file or directory\n")
+    assert engine.scored == []
+
+
+def test_a_line_without_a_domain_is_sent_without_one(
+    address: Address, engine: LearningEngine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plain.jsonl"
+    path.write_text('{"id": "q", "query": "1 + 1?", "dataset": "gsm8k", "rollouts": [{"response": "2"}]}\n')
+    assert run_command(capsys, "ingest", path, "--url", address.http).code == 0
+    assert run_command(capsys, "rewards", path, "--url", address.http).code == 0
+    assert engine.experience["q"].query.domain == engine.scored[0][0].query.domain == "math"
+
+
+def test_keys(rollout_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(LearningEngine(), api_keys="first,second") as address:
         refused = run_command(capsys, "models", "--url", address.http, "--api-key", "wrong")
         assert refused.code == 1
@@ -250,9 +282,7 @@ def test_keys(
 
 
 def test_nobody_at_the_url(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(
-        cli, "ServiceSession", lambda url, key: ingestion.ServiceSession(url, key, attempts=1)
-    )
+    monkeypatch.setattr(cli, "ServiceSession", lambda url, key: ingestion.ServiceSession(url, key, attempts=1))
     done = run_command(capsys, "models", "--url", "http://127.0.0.1:9")
     assert done.code == 1
     assert done.err.startswith("memreward: No service is reachable at http://127.0.0.1:9: start one")
@@ -282,8 +312,6 @@ def test_the_base_install_names_the_extra(arguments: list[str], tmp_path: Path) 
 
 
 def test_the_base_install_has_help_for_every_command() -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", BASE_INSTALL, "--help"], capture_output=True, text=True, check=True
-    )
+    done = subprocess.run([sys.executable, "-c", BASE_INSTALL, "--help"], capture_output=True, text=True, check=True)
     for command in ("serve", "ingest", "train", "rewards", "export", "models", "evaluate", "bench", "demo"):
         assert f"\n  {command} " in done.stdout

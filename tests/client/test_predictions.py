@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+
 from memreward_client.atomic_file import atomic_file
 from memreward_client.predictions import (
     PredictedGroup,
@@ -20,7 +22,6 @@ from memreward_client.predictions import (
     write_predictions,
 )
 from memreward_client.rollout_files import FileQuery, FileRollout
-from rich.console import Console
 
 
 def predicted(*rollouts: tuple[float | None, float | None, str | None]) -> PredictedGroup:

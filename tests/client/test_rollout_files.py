@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from memreward_client.rollout_files import (
     FileQuery,
     FileRollout,
@@ -215,9 +216,7 @@ def test_reading_needs_only_the_standard_library() -> None:
 
 @pytest.mark.real_data
 @pytest.mark.parametrize(("name", "queries", "rollouts"), [("gsm8k", 627, 16), ("humaneval", 81, 16)])
-def test_real_files_are_read_whole_and_round_trip(
-    tmp_path: Path, name: str, queries: int, rollouts: int
-) -> None:
+def test_real_files_are_read_whole_and_round_trip(tmp_path: Path, name: str, queries: int, rollouts: int) -> None:
     source = REAL / f"{name}.jsonl.gz"
     if not source.exists():
         pytest.skip("the real rollouts are not on this machine")

@@ -8,6 +8,7 @@ import types
 from pathlib import Path
 
 import pytest
+
 from client.command_line import run_command
 from memreward_client import serve_options
 from memreward_service.settings import Settings

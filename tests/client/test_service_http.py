@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
 from memreward_client.service_http import ServiceError, ServiceSession
 
 Answer = tuple[int, dict[str, str], bytes]
@@ -134,9 +135,7 @@ def test_the_field_of_an_error_is_named() -> None:
         session.get("/v1/memory")
 
 
-@pytest.mark.parametrize(
-    "foreign", [(502, {}, b"<html>Bad gateway</html>"), (200, {}, b"[]"), (404, {}, b'{"a":1}')]
-)
+@pytest.mark.parametrize("foreign", [(502, {}, b"<html>Bad gateway</html>"), (200, {}, b"[]"), (404, {}, b'{"a":1}')])
 def test_another_server_is_told_apart(foreign: Answer) -> None:
     with (
         scripted(foreign) as (url, _),

@@ -10,9 +10,10 @@ from typing import Any
 import grpc
 import httpx
 import pytest
-from fake_engine import FakeEngine
 from google.protobuf.json_format import ParseDict
 from google.protobuf.message import Message
+
+from fake_engine import FakeEngine
 from memreward_proto import reward_pb2 as pb
 from memreward_proto import reward_pb2_grpc
 from serving import Address, serving

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from fake_engine import MODELS
 from memreward_service.records import Domain, Rollout
 from memreward_service.store.identity import query_id
@@ -83,9 +84,7 @@ def test_experience_labels_and_export(both: Any) -> None:
 
 def test_export_goes_page_by_page(both: Any) -> None:
     for name in ("q1", "q2", "q3"):
-        both.http.post(
-            "/v1/experience", json={"queries": [{"id": name, "text": "t", "rollouts": [{"response": "r"}]}]}
-        )
+        both.http.post("/v1/experience", json={"queries": [{"id": name, "text": "t", "rollouts": [{"response": "r"}]}]})
     pages = []
     for after in (None, "q1", "q2", "q3"):
         query = "?limit=1" + (f"&after={after}" if after else "")
@@ -126,9 +125,7 @@ def test_training_job(both: Any, job_id: str) -> None:
     http, rpc = both.get(f"/v1/training/{job_id}", "GetTrainingJob", job_id=job_id)
     assert http == rpc
     assert http["job_id"] == job_id
-    assert (http["error"] == {"code": "not_enough_labels", "message": "Add 12 labels."}) == (
-        job_id == "job-failed"
-    )
+    assert (http["error"] == {"code": "not_enough_labels", "message": "Add 12 labels."}) == (job_id == "job-failed")
     replies.JobReply.model_validate_json(both.http.get(f"/v1/training/{job_id}").content)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 import httpx
 import pytest
+
 from memreward_proto import reward_pb2 as pb
 from memreward_proto import reward_pb2_grpc
 from memreward_service.errors import (
@@ -52,9 +53,7 @@ REWARDS = {
     "groups[0].rollouts[0].response": {"groups": [group(rollouts=[{"response": "r" * 201}])]},
     "groups[0].rollouts[0].thinking": {"groups": [group(rollouts=[{"response": "", "thinking": "r" * 201}])]},
     "groups[0].rollouts[0].answer": {"groups": [group(rollouts=[{"response": "", "answer": "r" * 201}])]},
-    "groups[0].rollouts[0].answer_key": {
-        "groups": [group(rollouts=[{"response": "", "answer_key": "r" * 201}])]
-    },
+    "groups[0].rollouts[0].answer_key": {"groups": [group(rollouts=[{"response": "", "answer_key": "r" * 201}])]},
 }
 OTHERS = [
     ("/v1/experience", "AddExperience", "queries", {"queries": []}),
@@ -110,13 +109,9 @@ def test_wrong_rewards(both: Any, field: str) -> None:
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
 def test_a_label_that_is_no_number(both: Any, number: float) -> None:
-    http = both.http.post(
-        "/v1/rewards", content=json.dumps({"groups": [group(rollouts=[{**R, "label": number}])]})
-    )
+    http = both.http.post("/v1/rewards", content=json.dumps({"groups": [group(rollouts=[{**R, "label": number}])]}))
     told = http.json()["error"]
-    request = pb.ScoreRewardsRequest(
-        groups=[pb.Group(query=pb.Query(text="t"), rollouts=[pb.Rollout(label=number)])]
-    )
+    request = pb.ScoreRewardsRequest(groups=[pb.Group(query=pb.Query(text="t"), rollouts=[pb.Rollout(label=number)])])
     with pytest.raises(grpc.RpcError) as caught:
         both.stub.ScoreRewards(request, timeout=30)
     assert json.loads(dict(caught.value.trailing_metadata())["memreward-error-bin"]) == told
@@ -130,9 +125,7 @@ def test_more_rollouts_than_a_request_may_hold(both: Any) -> None:
 
 
 @pytest.mark.parametrize(("path", "call", "field", "body"), OTHERS)
-def test_wrong_writes_store_nothing(
-    both: Any, path: str, call: str, field: str, body: dict[str, Any]
-) -> None:
+def test_wrong_writes_store_nothing(both: Any, path: str, call: str, field: str, body: dict[str, Any]) -> None:
     told = agree(*both.post(path, call, body), "invalid_argument")
     assert told["details"]["field"] == field
     assert both.engine.experience == {}
@@ -153,9 +146,7 @@ def test_wrong_writes_store_nothing(
         ("/v1/training/none", "GetTrainingJob", {"job_id": "none"}, "not_found", None),
     ],
 )
-def test_wrong_questions(
-    both: Any, path: str, call: str, fields: dict[str, Any], code: str, field: str | None
-) -> None:
+def test_wrong_questions(both: Any, path: str, call: str, fields: dict[str, Any], code: str, field: str | None) -> None:
     told = agree(*both.get(path, call, **fields), code)
     assert told["details"].get("field") == field
 
@@ -166,9 +157,7 @@ def test_not_found_and_conflict_from_the_engine(both: Any) -> None:
     agree(("error", http.status_code, http.json()["error"]), rpc, "not_found")
     agree(*both.post("/v1/training", "StartTraining", {"seeds": 7}), "conflict")
     body = {"labels": [{"rollout_id": "none", "label": 1, "source": "s"}]}
-    assert agree(*both.post("/v1/labels", "AddLabels", body), "not_found")["details"] == {
-        "rollout_id": "none"
-    }
+    assert agree(*both.post("/v1/labels", "AddLabels", body), "not_found")["details"] == {"rollout_id": "none"}
 
 
 @pytest.mark.parametrize(
@@ -189,9 +178,7 @@ def test_errors_of_the_engine(both: Any, error: MemRewardError) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError("secret path /root"), Internal("secret path /root")])
-def test_an_unknown_error_shows_only_a_reference(
-    both: Any, error: Exception, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unknown_error_shows_only_a_reference(both: Any, error: Exception, caplog: pytest.LogCaptureFixture) -> None:
     both.engine.failures = {"score": error, "memory_status": error}
     http, rpc = both.post("/v1/rewards", "ScoreRewards", {"groups": [group()]})
     assert (http[1], rpc[1]) == ERROR_TABLE["internal"]
@@ -228,9 +215,7 @@ def test_keys_open_both_transports() -> None:
                 assert answer.headers["WWW-Authenticate"] == "Bearer"
             for header in ("Bearer right", "bearer second"):
                 assert http.get("/v1/memory", headers={"Authorization": header}).status_code == 200
-                memory = stub.GetMemory(
-                    pb.GetMemoryRequest(), metadata=(("authorization", header),), timeout=30
-                )
+                memory = stub.GetMemory(pb.GetMemoryRequest(), metadata=(("authorization", header),), timeout=30)
                 assert memory.memory_version == 9
             for path in ("/healthz", "/readyz", "/metrics"):
                 assert http.get(path).status_code == 200
@@ -252,8 +237,6 @@ def test_a_message_over_the_limit() -> None:
         assert answer.json()["error"]["details"] == {"limit": 2048}
         with grpc.insecure_channel(address.grpc) as channel, pytest.raises(grpc.RpcError) as caught:
             groups = [pb.Group(query=pb.Query(text="x" * 4000), rollouts=[pb.Rollout(response="r")])]
-            reward_pb2_grpc.RewardServiceStub(channel).ScoreRewards(
-                pb.ScoreRewardsRequest(groups=groups), timeout=30
-            )
+            reward_pb2_grpc.RewardServiceStub(channel).ScoreRewards(pb.ScoreRewardsRequest(groups=groups), timeout=30)
         assert caught.value.code().name == ERROR_TABLE["too_large"][1]
         assert address.engine.scored == []

@@ -4,8 +4,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import memreward_proto
 import pytest
+
+import memreward_proto
 
 PACKAGE = Path(memreward_proto.__file__).parent
 

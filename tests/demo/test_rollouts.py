@@ -8,12 +8,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from sklearn.metrics import roc_auc_score
+
 from memreward_client.demo.rollouts import draw_rollouts, write_demo_files
 from memreward_client.demo.simulated_policy import POLICIES, draw_mistake, work
 from memreward_client.demo.templates import TEMPLATES
 from memreward_client.demo.word_problems import Mistake, Step, WordProblem, calculate, draw_problem
 from memreward_client.rollout_files import FileQuery, read_rollout_file
-from sklearn.metrics import roc_auc_score
 
 ROSES = WordProblem(
     "A path of 30 metres has a rose every 5 metres and at both ends. How many?",

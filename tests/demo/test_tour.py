@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from memreward_client import ingestion, training
 from memreward_client.demo import service_process, tour
 from memreward_client.demo.service_process import DemoError, ServiceProcess, free_port
@@ -52,9 +53,7 @@ def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.slow
-def test_the_tour_twice_over_one_folder(
-    fake_child: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_tour_twice_over_one_folder(fake_child: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # A setting of the shell's own service must not reach the demo's.
     os.environ["MEMREWARD_THRESHOLD"] = "not a number"
     try:
@@ -67,9 +66,7 @@ def test_the_tour_twice_over_one_folder(
     assert "1920 unlabelled rollouts" in said.out
     assert "scoring: 240/240 groups" in said.err
     # The child's rule differs from the majority's only in groups without a majority.
-    [model, majority] = re.findall(r"(?:MemReward|agreement majority) +│ +([\d.]+)% │ +([\d.]+)%", said.out)[
-        :2
-    ]
+    [model, majority] = re.findall(r"(?:MemReward|agreement majority) +│ +([\d.]+)% │ +([\d.]+)%", said.out)[:2]
     assert 70 < float(majority[0]) < 90
     assert float(model[1]) < float(majority[1])
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+
 from e2e.service_process import ServiceProcess, running, until
 from memreward_client.demo.rollouts import draw_rollouts
 from memreward_client.rollout_files import FileQuery
@@ -34,6 +35,15 @@ class Trained:
     def groups(self, count: int = 3) -> list[dict[str, Any]]:
         """Groups that the service has no experience of."""
         return [group_json(query, str(query.id), with_labels=False) for query in self.new[:count]]
+
+    def slow_groups(self, first: int, count: int) -> list[dict[str, Any]]:
+        """Groups whose texts are new and long: a second or more of embedding, in which a test can act."""
+        queries = self.new[first : first + count]
+        groups = [group_json(query, f"slow-{query.id}", with_labels=False) for query in queries]
+        for place, rollout in enumerate(rollout for group in groups for rollout in group["rollouts"]):
+            words = " ".join(f"step {first} {place} {word}" for word in range(60))
+            rollout["response"] = f"{words}\n{rollout['response']}"
+        return groups
 
 
 @pytest.fixture(scope="session")

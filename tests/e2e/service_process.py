@@ -16,6 +16,7 @@ from typing import Any
 
 import grpc
 import httpx
+
 from memreward_proto import reward_pb2_grpc
 
 MEMREWARD = str(Path(sys.executable).with_name("memreward"))

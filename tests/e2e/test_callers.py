@@ -7,24 +7,19 @@ import socket
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+
 from e2e.conftest import Trained
 from e2e.service_process import until
-from memreward_client.rollout_wire import group_json
 
 pytestmark = pytest.mark.slow
 
 
 def test_a_caller_who_hangs_up_takes_nobody_along(trained: Trained) -> None:
     service = trained.service
-    new = [group_json(query, str(query.id), with_labels=False) for query in trained.new]
-    for group in new:
-        for rollout in group["rollouts"]:
-            rollout["response"] += "\nThat is all."
-    bodies = [{"groups": new[start : start + 6]} for start in (0, 6, 12)]
+    bodies = [{"groups": trained.slow_groups(first, 6)} for first in (0, 6, 12)]
     in_flight = "memreward_requests_in_flight"
     before = service.metric(in_flight)
-    with ThreadPoolExecutor(2) as callers:
-        leaver = socket.create_connection(("127.0.0.1", service.http_port))
+    with ThreadPoolExecutor(2) as callers, socket.create_connection(("127.0.0.1", service.http_port)) as leaver:
         body = json.dumps(bodies[0]).encode()
         head = f"POST /v1/rewards HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
         leaver.sendall(head.encode() + body)

@@ -7,10 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
+from google.protobuf.json_format import ParseDict
+
 from contract.conftest import as_json
 from e2e.conftest import REMEMBERED, Trained
 from e2e.service_process import ServiceProcess, running
-from google.protobuf.json_format import ParseDict
 from memreward_client.ingestion import export_file, ingest_file
 from memreward_client.rollout_files import read_rollout_file
 from memreward_client.rollout_wire import experience_json
@@ -43,8 +44,8 @@ def test_training_ends_well_with_progress_that_only_rises(trained: Trained) -> N
     assert seen[-1] == 1.0
     assert any(0 < progress < 1 for progress in seen)
     assert 0 <= last["metrics"]["auc"] <= 1
-    [model] = trained.service.get("/v1/models")["models"]
-    assert (model["model_version"], model["active"]) == (last["model_version"], True)
+    models = trained.service.get("/v1/models")["models"]
+    [model] = [model for model in models if model["model_version"] == last["model_version"]]
     assert (model["training_queries"], model["training_labels"]) == (REMEMBERED, 8 * REMEMBERED)
     assert httpx.get(f"{trained.service.url}/readyz").status_code == 200
 
@@ -141,13 +142,15 @@ def test_a_second_model_can_be_left_for_the_first(trained: Trained) -> None:
     after = service.post("/v1/rewards", groups)
     assert after["model_version"] == first["model_version"]
     assert probabilities(after) == pytest.approx(probabilities(before), abs=1e-6)
-    assert [model["active"] for model in service.get("/v1/models")["models"]] == [False, True]
+    active = {model["model_version"]: model["active"] for model in service.get("/v1/models")["models"]}
+    assert [version for version, is_active in active.items() if is_active] == [first["model_version"]]
+    assert second["model_version"] in active
 
 
 def test_the_metrics_count_what_was_asked(trained: Trained) -> None:
     service = trained.service
     asked = 'memreward_requests_total{code="ok",route="/v1/rewards",transport="http"}'
-    called = 'memreward_requests_total{code="ok",route="ScoreRewards",transport="grpc"}'
+    called = 'memreward_requests_total{code="ok",route="/memreward.v1.RewardService/ScoreRewards",transport="grpc"}'
     scored = 'memreward_rollouts_scored_total{source="gnn",status="ok"}'
     before = [service.metric(sample) for sample in (asked, called, scored)]
     body = {"groups": trained.groups(2)}

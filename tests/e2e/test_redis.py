@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from conftest import RedisServer
 from e2e.conftest import Trained
 from e2e.service_process import running

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 import numpy as np
+
 from memreward_service.engine.encoder import Vectors
 
 DIMENSION = 16

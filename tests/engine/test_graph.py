@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
+
 from engine.synthetic_groups import batch_of, synthetic_group
 from memreward_service.engine.graph import AGREEMENT_NEIGHBORS, EDGE_TYPES, agreement_edges, experience_graph
-from torch import Tensor
 
 
 def pairs(edges: Tensor) -> set[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+
 from engine.hash_encoder import vectors_of
 from engine.synthetic_groups import batch_of, synthetic_group
 from memreward_service.engine.group_batch import group_batch, parse_group

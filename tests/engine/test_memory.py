@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from engine.hash_encoder import DIMENSION, vectors_of
 from engine.synthetic_groups import RULE, batch_of, lively_model, parsed, synthetic_group, unlabelled
 from memreward_service.engine.attachment import AttachRule

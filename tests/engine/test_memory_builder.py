@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from engine.hash_encoder import DIMENSION, HashEncoder
 from engine.synthetic_groups import batch_of, experience_of, flipped, lively_model, synthetic_group
 from engine.waiting import until

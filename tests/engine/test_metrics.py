@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from memreward_service.engine.metrics import reward_metrics
 
 

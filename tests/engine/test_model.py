@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
+
 from engine.synthetic_groups import batch_of, lively_network, synthetic_group
 from memreward_service.engine.graph import experience_graph
 from memreward_service.engine.group_batch import GroupBatch
 from memreward_service.engine.model import Attachment, RewardGNN
 from memreward_service.records import Domain, Group
-from torch import Tensor
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from engine.synthetic_groups import batch_of, lively_model, synthetic_group
 from memreward_service.engine.graph import experience_graph
 from memreward_service.engine.model_registry import ModelRegistry, TrainingFacts

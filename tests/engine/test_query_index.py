@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from memreward_service.engine.encoder import Vectors
 from memreward_service.engine.query_index import QueryIndex
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from engine.hash_encoder import vectors_of
 from memreward_service.engine.features import rollout_features
 from memreward_service.engine.group_batch import ParsedGroup, group_batch, parse_group

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from engine.hash_encoder import DIMENSION, vectors_of
 from engine.synthetic_groups import (
     batch_of,

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+
 from engine.hash_encoder import DIMENSION
 from engine.synthetic_groups import RULE, batch_of, lively_network, synthetic_group, with_labels
 from memreward_service.engine import training

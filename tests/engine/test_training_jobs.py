@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import torch
+
 from engine.hash_encoder import DIMENSION, HashEncoder
 from engine.synthetic_groups import experience_of, synthetic_group
 from memreward_service.engine.embedder import Embedder

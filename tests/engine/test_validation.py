@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from memreward_service.engine.datasets import domain_of
 from memreward_service.engine.drafts import (
     ExperienceDraft,

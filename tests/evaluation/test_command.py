@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from memreward_client.demo.rollouts import draw_rollouts
 from memreward_client.rollout_files import write_rollout_file
 from memreward_service.errors import InvalidArgument

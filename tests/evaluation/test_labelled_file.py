@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pytest
+
 from memreward_client.rollout_files import FileQuery, FileRollout, write_rollout_file
 from memreward_service.errors import InvalidArgument
 from memreward_service.evaluation.labelled_file import flat, labelled_queries, queries_split, rollouts_split

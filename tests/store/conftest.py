@@ -14,6 +14,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from memreward_service.records import Domain, Experience, Query, Rollout, StoredRollout
 from memreward_service.store import ExperienceStore
 
@@ -49,9 +50,7 @@ class PostgresServer:
 
     def new_database(self) -> str:
         name = f"test{next(self.databases)}"
-        with psycopg.connect(
-            f"postgresql://owner@/postgres?host={self.folder}", autocommit=True
-        ) as connection:
+        with psycopg.connect(f"postgresql://owner@/postgres?host={self.folder}", autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql://owner@/{name}?host={self.folder}"
 
@@ -104,12 +103,9 @@ def store(store_url: str) -> Iterator[ExperienceStore]:
 def experience() -> MakeExperience:
     """experience("q", "right", "wrong", label=1.0): the query q with rollouts q/0 and q/1."""
 
-    def make(
-        query_id: str, *responses: str, text: str = "How many?", label: float | None = None
-    ) -> Experience:
+    def make(query_id: str, *responses: str, text: str = "How many?", label: float | None = None) -> Experience:
         rollouts = (
-            StoredRollout(f"{query_id}/{i}", Rollout(response, label=label))
-            for i, response in enumerate(responses)
+            StoredRollout(f"{query_id}/{i}", Rollout(response, label=label)) for i, response in enumerate(responses)
         )
         return Experience(Query(text, query_id, Domain.MATH), tuple(rollouts))
 

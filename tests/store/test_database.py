@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+
 from memreward_service.errors import InvalidArgument, Unavailable
 from memreward_service.records import StoreCounts
 from memreward_service.store import ExperienceStore

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from memreward_service.records import Domain, Experience, Label, Query, Rollout, StoredRollout
 from memreward_service.store import ExperienceStore
 
@@ -91,9 +92,7 @@ def test_kill_9_loses_nothing_answered_and_leaves_nothing_half_written(store_url
         assert counts.version >= max(version for _, _, version in receipts)
         assert counts.queries == len(stored) * QUERIES
         assert counts.rollouts == len(stored) * QUERIES * ROLLOUTS
-        assert counts.labels == sum(
-            value is not None for f in stored.values() for o in f for value in labelled(o)
-        )
+        assert counts.labels == sum(value is not None for f in stored.values() for o in f for value in labelled(o))
         last = max(stored)
         assert store.add_experience(call(last)).rollouts_added == 0
         assert store.add_experience(call(last + 1)).rollouts_added == QUERIES * ROLLOUTS

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
 from memreward_service.errors import Conflict, InvalidArgument, NotFound, Unavailable
 from memreward_service.records import Domain, Experience, Label, Query, Rollout, StoreCounts, StoredRollout
 from memreward_service.store import ExperienceStore
@@ -37,9 +38,7 @@ def test_everything_given_comes_back_in_order(store: ExperienceStore) -> None:
     assert store.load(["q1", "q0", "q1"]) == [given, bare, given]
 
 
-@pytest.mark.parametrize(
-    "odd", ["nul \x00 byte", "half \ud83d pair", "\ud83d\ude00", "\ufdd0 marker", "\\u0000"]
-)
+@pytest.mark.parametrize("odd", ["nul \x00 byte", "half \ud83d pair", "\ud83d\ude00", "\ufdd0 marker", "\\u0000"])
 def test_texts_that_databases_refuse_come_back_exactly(store: ExperienceStore, odd: str) -> None:
     given = Experience(
         Query(odd, "q", Domain.TEXT, odd), (StoredRollout("r", Rollout(odd, odd, odd, odd, 1.0), odd, odd),)
@@ -61,9 +60,7 @@ def test_the_same_content_again_changes_nothing(store: ExperienceStore, experien
     assert store.counts() == StoreCounts(version=2, queries=3, rollouts=4, labels=2)
 
 
-def test_new_rollouts_of_a_stored_query_come_after_the_old_ones(
-    store: ExperienceStore, experience: Any
-) -> None:
+def test_new_rollouts_of_a_stored_query_come_after_the_old_ones(store: ExperienceStore, experience: Any) -> None:
     store.add_experience([experience("q", "1", "2")])
     grown = experience("q", "1", "2", "3")
     receipt = store.add_experience([replace(grown, rollouts=grown.rollouts[::-1])])
@@ -83,9 +80,7 @@ def test_a_query_id_taken_by_another_text_stores_nothing(store: ExperienceStore,
 
 
 @pytest.mark.parametrize("part", ["response", "thinking", "answer", "answer_key"])
-def test_a_rollout_id_taken_by_other_content_stores_nothing(
-    store: ExperienceStore, experience: Any, part: str
-) -> None:
+def test_a_rollout_id_taken_by_other_content_stores_nothing(store: ExperienceStore, experience: Any, part: str) -> None:
     store.add_experience([experience("q", "1", "2")])
     other = experience("q", "1", "2", "3", label=1.0)
     changed = replace(other.rollouts[1], rollout=replace(other.rollouts[1].rollout, **{part: "other"}))
@@ -184,9 +179,7 @@ def test_the_longest_ids_of_wide_letters_are_kept(store: ExperienceStore, experi
 
 
 @pytest.mark.parametrize("label", [float("nan"), -0.01, 1.01, float("inf")])
-def test_labels_outside_the_unit_interval_are_refused(
-    store: ExperienceStore, experience: Any, label: float
-) -> None:
+def test_labels_outside_the_unit_interval_are_refused(store: ExperienceStore, experience: Any, label: float) -> None:
     with pytest.raises(InvalidArgument) as refused:
         store.add_experience([experience("q", "1", label=label)])
     assert refused.value.details["field"] == "queries[0].rollouts[0].label"
@@ -269,9 +262,7 @@ def test_thousands_of_rows_in_one_call(store: ExperienceStore, experience: Any) 
     assert store.counts() == StoreCounts(version=2, queries=1300, rollouts=3900, labels=3900)
 
 
-def test_writers_of_two_stores_at_once_lose_nothing(
-    store: ExperienceStore, store_url: str, experience: Any
-) -> None:
+def test_writers_of_two_stores_at_once_lose_nothing(store: ExperienceStore, store_url: str, experience: Any) -> None:
     start = threading.Barrier(8)
     replica = ExperienceStore(store_url)
 
@@ -294,9 +285,7 @@ def test_writers_of_two_stores_at_once_lose_nothing(
     assert max(version for _, version in store.changed_since(0, 1000)) == counts.version
 
 
-def test_a_reader_that_follows_meets_every_query_while_writers_write(
-    store: ExperienceStore, experience: Any
-) -> None:
+def test_a_reader_that_follows_meets_every_query_while_writers_write(store: ExperienceStore, experience: Any) -> None:
     def write(worker: int) -> None:
         for i in range(15):
             store.add_experience([experience(f"w{worker}-{i}", "1")])

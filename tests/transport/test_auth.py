@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from memreward_service.errors import Unauthenticated
 from memreward_service.transport.auth import Keys
 

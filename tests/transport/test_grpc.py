@@ -10,18 +10,17 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
+from prometheus_client import REGISTRY
+
 from memreward_proto import reward_pb2 as pb
 from memreward_proto import reward_pb2_grpc
-from prometheus_client import REGISTRY
 from serving import Address, serving
 
 SERVING = health_pb2.HealthCheckResponse.SERVING
 NOT_SERVING = health_pb2.HealthCheckResponse.NOT_SERVING
 NAME = "memreward.v1.RewardService"
 KEY = (("authorization", "Bearer key"),)
-REQUEST = pb.ScoreRewardsRequest(
-    groups=[pb.Group(query=pb.Query(text="t"), rollouts=[pb.Rollout(response="four")])]
-)
+REQUEST = pb.ScoreRewardsRequest(groups=[pb.Group(query=pb.Query(text="t"), rollouts=[pb.Rollout(response="four")])])
 
 
 @pytest.fixture
@@ -51,9 +50,7 @@ def test_health_follows_the_engine_without_a_key(address: Address, channel: grpc
 def test_a_watch_tells_every_change_and_the_end() -> None:
     with serving() as address:
         channel = grpc.insecure_channel(address.grpc)
-        watch = health_pb2_grpc.HealthStub(channel).Watch(
-            health_pb2.HealthCheckRequest(service=NAME), timeout=60
-        )
+        watch = health_pb2_grpc.HealthStub(channel).Watch(health_pb2.HealthCheckRequest(service=NAME), timeout=60)
         assert next(watch).status == SERVING
         address.engine.not_ready = "Train first."
         assert next(watch).status == NOT_SERVING

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import httpx
 import pytest
+
 from fake_engine import FakeEngine
 from memreward_service.engine.engine import Engine
 from memreward_service.errors import ERROR_TABLE, Overloaded
@@ -127,9 +128,7 @@ async def test_a_body_of_exactly_the_limit_passes(http: httpx.AsyncClient) -> No
         ("DELETE", "/v1/models", 405),
     ],
 )
-async def test_unknown_routes_and_methods(
-    http: httpx.AsyncClient, method: str, path: str, status: int
-) -> None:
+async def test_unknown_routes_and_methods(http: httpx.AsyncClient, method: str, path: str, status: int) -> None:
     answer = await http.request(method, path)
     assert answer.status_code == status
     told = ErrorReply.model_validate_json(answer.content).error
@@ -193,9 +192,7 @@ async def test_metrics_count_requests_and_rollouts(http: httpx.AsyncClient) -> N
     assert {line: await counted(line) - before[line] for line in lines} == lines
 
 
-async def test_openapi_shows_bodies_that_work_and_every_error(
-    http: httpx.AsyncClient, engine: FakeEngine
-) -> None:
+async def test_openapi_shows_bodies_that_work_and_every_error(http: httpx.AsyncClient, engine: FakeEngine) -> None:
     page = (await http.get("/openapi.json")).json()
     schemas = page["components"]["schemas"]
     assert schemas["RolloutBody"]["additionalProperties"] is False
@@ -244,9 +241,7 @@ async def test_training_takes_an_empty_body(http: httpx.AsyncClient) -> None:
     assert (await http.post("/v1/training", content="{")).status_code == 422
 
 
-async def test_a_caller_that_leaves_does_not_harm_another(
-    http: httpx.AsyncClient, engine: FakeEngine
-) -> None:
+async def test_a_caller_that_leaves_does_not_harm_another(http: httpx.AsyncClient, engine: FakeEngine) -> None:
     engine.gate = asyncio.Event()
     leaving = asyncio.create_task(http.post("/v1/rewards", json=GOOD))
     staying = asyncio.create_task(http.post("/v1/rewards", json=GOOD))

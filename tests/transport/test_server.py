@@ -15,6 +15,7 @@ from typing import cast
 
 import httpx
 import pytest
+
 from fake_engine import FakeEngine
 from memreward_service.engine.engine import Engine
 from memreward_service.settings import Settings
@@ -84,9 +85,7 @@ def test_the_engine_starts_before_and_stops_after_all_requests() -> None:
         assert engine.life == ["start"]
         engine.gate = asyncio.Event()
         answers: queue.Queue[httpx.Response] = queue.Queue()
-        caller = threading.Thread(
-            target=lambda: answers.put(httpx.post(f"{address.http}/v1/rewards", json=GOOD))
-        )
+        caller = threading.Thread(target=lambda: answers.put(httpx.post(f"{address.http}/v1/rewards", json=GOOD)))
         caller.start()
         assert engine.entered.acquire(timeout=30)
         address.loop.call_soon_threadsafe(engine.gate.set)
@@ -139,9 +138,7 @@ def test_small_answers_are_not_held_back_by_nagle(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(asyncio.base_events, "_set_nodelay", watched)
     with serving() as address:
-        assert (
-            json.loads(httpx.post(f"{address.http}/v1/rewards", json=GOOD).content)["model_version"] == "m-2"
-        )
+        assert json.loads(httpx.post(f"{address.http}/v1/rewards", json=GOOD).content)["model_version"] == "m-2"
     assert accepted == [True]
 
 
@@ -158,9 +155,7 @@ def test_a_connection_that_closes_does_not_harm_another() -> None:
         with socket.create_connection((host, int(port))) as cut_off:
             cut_off.sendall(head.encode() + body.encode()[:10])
         answers: queue.Queue[httpx.Response] = queue.Queue()
-        caller = threading.Thread(
-            target=lambda: answers.put(httpx.post(f"{address.http}/v1/rewards", json=GOOD))
-        )
+        caller = threading.Thread(target=lambda: answers.put(httpx.post(f"{address.http}/v1/rewards", json=GOOD)))
         caller.start()
         assert engine.entered.acquire(timeout=30)
         address.loop.call_soon_threadsafe(engine.gate.set)

@@ -24,11 +24,12 @@ class Calibration:
         return torch.sigmoid(self.slope * logits + self.intercept)
 
 
-def fit_calibration(logits: Tensor, labels: Tensor) -> Calibration:
+def fit_calibration(logits: Tensor, labels: Tensor, queries: int) -> Calibration:
     """Fit on held-out `logits` (N,) and true `labels` (N,) in [0, 1]. The identity where they cannot say.
 
-    The slope is learned as its logarithm, with a weak pull to 1 (standard deviation e), so that few or separable
-    rollouts do not drive it to infinity.
+    `queries` is how many groups the rollouts come from: those of one group are right or wrong together, so it is the
+    queries that count as evidence against the pull of both parameters to the identity (a Gaussian of deviation 1 on
+    the logarithm of the slope and on the intercept).
     """
     if len(labels) < MIN_ROLLOUTS or labels.max() < 0.5 or labels.min() >= 0.5:
         return Calibration()
@@ -41,7 +42,7 @@ def fit_calibration(logits: Tensor, labels: Tensor) -> Calibration:
         optimizer.zero_grad()
         z = log_slope.exp() * logits + intercept
         value = functional.binary_cross_entropy_with_logits(z, labels)
-        value = value + (log_slope**2 + intercept**2) / (2 * len(labels))
+        value = value + (log_slope**2 + intercept**2) / (2 * queries)
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

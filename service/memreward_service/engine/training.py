@@ -34,11 +34,12 @@ STEP_QUERIES = 256
 EVIDENCE_WEIGHTS = (0.4, 0.35, 0.25)
 """How often 0, 1 or 2 labels of a query are shown."""
 RANKING_WEIGHT = 0.3
-LEARNING_RATE = 1e-3
+LEARNING_RATE = 5e-4
 LINEAR_LEARNING_RATE = 3e-2
 WEIGHT_DECAY = 1e-2
 AVERAGING = 0.98
-"""Decay of the running mean of the weights, which is what is evaluated and kept (Polyak averaging)."""
+"""Final decay of the running mean of the weights, which is what is evaluated and kept (Polyak averaging); lower in
+the first steps, so that the untrained weights are soon forgotten."""
 CHECK_EVERY = 5
 """Epochs between two looks at the held-out queries."""
 
@@ -139,7 +140,7 @@ def _train(
         # OneCycleLR divides by zero where the rise takes one step exactly.
         pct_start=min(max(0.2, 1.5 / (steps * epochs)), 0.9),
     )  # fmt: skip
-    averaged = copy.deepcopy(network).requires_grad_(False).eval()
+    averaged, step = copy.deepcopy(network).requires_grad_(False).eval(), 0
     best, best_loss = copy.deepcopy(averaged), math.inf
     for epoch in range(epochs):
         network.train()
@@ -151,7 +152,8 @@ def _train(
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
             optimizer.step()
             schedule.step()
-            _average(averaged, network)
+            step += 1
+            _average(averaged, network, min(AVERAGING, step / (step + 10)))
         if (epoch + 1) % CHECK_EVERY == 0 or epoch + 1 == epochs:
             logits = _held_out_logits(averaged, held_out.batch, held_out_evidence, training.batch, held_out_neighbors)
             hidden = held_out.batch.known & ~held_out_evidence
@@ -173,6 +175,7 @@ def _finished(
     calibration = fit_calibration(
         torch.cat([z[rows] for z, rows in zip(logits, hidden, strict=True)]),
         torch.cat([held_out.label[rows] for rows in hidden]),
+        queries=len(torch.unique(held_out.group[held_out.known])),
     )
     rows = hidden[0]
     metrics = reward_metrics(
@@ -254,9 +257,9 @@ def _optimizer(network: RewardGNN) -> torch.optim.Optimizer:
 
 
 @torch.no_grad()
-def _average(averaged: RewardGNN, network: RewardGNN) -> None:
+def _average(averaged: RewardGNN, network: RewardGNN, decay: float) -> None:
     for mean, value in zip(averaged.parameters(), network.parameters(), strict=True):
-        mean.lerp_(value, 1 - AVERAGING)
+        mean.lerp_(value, 1 - decay)
 
 
 def label_counts(batch: GroupBatch) -> tuple[int, int]:

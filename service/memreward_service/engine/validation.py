@@ -86,8 +86,7 @@ def valid_experience(drafts: Sequence[ExperienceDraft], settings: Settings) -> t
         query = _query(draft.query, place, settings)
         check_count(place + "rollouts", len(draft.rollouts), settings.max_group_size, "rollouts")
         rollouts = [
-            _stored(rollout, f"{place}rollouts[{index}].", settings)
-            for index, rollout in enumerate(draft.rollouts)
+            _stored(rollout, f"{place}rollouts[{index}].", settings) for index, rollout in enumerate(draft.rollouts)
         ]
         _distinct(rollouts, place)
         experience.append(Experience(query, tuple(rollouts)))

@@ -18,12 +18,12 @@ import grpc
 import httpx
 import numpy as np
 import torch
+from rich.console import Console
+
 from memreward_client.demo.rollouts import draw_rollouts
 from memreward_client.demo.service_process import HOST, ServiceProcess, free_port
 from memreward_client.rollout_files import FileQuery
 from memreward_proto import reward_pb2, reward_pb2_grpc
-from rich.console import Console
-
 from memreward_service.engine.engine import Engine
 from memreward_service.engine.group_batch import group_batch, parse_group
 from memreward_service.errors import MemRewardError
@@ -137,9 +137,7 @@ async def _published(engine: Engine, stored: Sequence[Experience], groups: Seque
     return await _timed("published procedure", groups, [once] * max(2, repeats // 2))
 
 
-async def _timed(
-    name: str, groups: Sequence[Group], calls: Sequence[Callable[[], Awaitable[object]]]
-) -> Timing:
+async def _timed(name: str, groups: Sequence[Group], calls: Sequence[Callable[[], Awaitable[object]]]) -> Timing:
     spent = []
     for call in calls:
         began = time.perf_counter()

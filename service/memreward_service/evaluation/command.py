@@ -106,9 +106,7 @@ def _runs(
     return runs
 
 
-def bench(
-    output: Path | None, memory_queries: int, groups: int, rollouts: int, repeats: int, http: bool
-) -> None:
+def bench(output: Path | None, memory_queries: int, groups: int, rollouts: int, repeats: int, http: bool) -> None:
     """Time requests against a memory of made-up word problems, print the table, write JSON to `output`."""
     logging.getLogger("memreward_service").setLevel(logging.WARNING)
     console = Console()

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 import numpy as np
-from memreward_client.rollout_files import FileQuery, FileRollout, read_rollout_file
 from numpy.typing import NDArray
 
+from memreward_client.rollout_files import FileQuery, FileRollout, read_rollout_file
 from memreward_service.engine.datasets import domain_of
 from memreward_service.errors import InvalidArgument
 from memreward_service.records import Domain, Experience, Query, Rollout, StoredRollout

@@ -56,9 +56,7 @@ class Database:
             self._writer = engine.execution_options(sqlite_begin="BEGIN IMMEDIATE")
         else:
             engine = _postgresql_engine(self.url, milliseconds)
-            self._reader = engine.execution_options(
-                isolation_level="REPEATABLE READ", postgresql_readonly=True
-            )
+            self._reader = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
             self._writer = engine.execution_options(isolation_level="READ COMMITTED")
         try:
             self._migrate(lock_timeout_s)

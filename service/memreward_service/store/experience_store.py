@@ -158,9 +158,7 @@ class ExperienceStore:
             return {
                 key: text
                 for chunk in chunks(query_ids)
-                for key, text in connection.execute(
-                    select(query.c.id, query.c.text).where(query.c.id.in_(chunk))
-                )
+                for key, text in connection.execute(select(query.c.id, query.c.text).where(query.c.id.in_(chunk)))
             }
 
     def embeddings(self, keys: Sequence[str]) -> dict[str, bytes]:
@@ -182,9 +180,7 @@ class ExperienceStore:
             check_id(key, "key")
         if not items:
             return
-        rows = [
-            {"key": key, "vector": items[key]} for key in sorted(items)
-        ]  # one order: no deadlock between writers
+        rows = [{"key": key, "vector": items[key]} for key in sorted(items)]  # one order: no deadlock between writers
         with self._database.write() as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             connection.execute(dialect.insert(embedding).on_conflict_do_nothing(), rows)

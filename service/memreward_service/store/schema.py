@@ -68,9 +68,7 @@ metadata = MetaData()
 clock = Table(
     "clock",
     metadata,
-    Column(
-        "id", Integer, CheckConstraint("id = 1", name="clock_one_row"), primary_key=True, autoincrement=False
-    ),
+    Column("id", Integer, CheckConstraint("id = 1", name="clock_one_row"), primary_key=True, autoincrement=False),
     Column("version", BigInteger, nullable=False),
     Column("queries", BigInteger, nullable=False),
     Column("rollouts", BigInteger, nullable=False),

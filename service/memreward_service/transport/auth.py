@@ -18,12 +18,8 @@ class Keys:
         if not self._keys:
             return
         if authorization is None:
-            raise Unauthenticated(
-                "This service needs an API key: send the header Authorization: Bearer <key>."
-            )
+            raise Unauthenticated("This service needs an API key: send the header Authorization: Bearer <key>.")
         scheme, _, given = authorization.partition(" ")
         matches = [hmac.compare_digest(given.strip().encode(), key) for key in self._keys]
         if scheme.casefold() != "bearer" or not any(matches):
-            raise Unauthenticated(
-                "The API key is wrong: send Authorization: Bearer <key> with a key of the service."
-            )
+            raise Unauthenticated("The API key is wrong: send Authorization: Bearer <key> with a key of the service.")

@@ -84,6 +84,4 @@ def _watched(method: Unary, name: str) -> Unary:
 
 async def _abort(context: Any, error: MemRewardError) -> None:
     """End the call with the table's status, the message and the error object."""
-    await context.abort(
-        grpc.StatusCode[error.grpc_code], error.message, ((GRPC_ERROR_KEY, error_json(error)),)
-    )
+    await context.abort(grpc.StatusCode[error.grpc_code], error.message, ((GRPC_ERROR_KEY, error_json(error)),))

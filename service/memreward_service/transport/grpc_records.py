@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from google.protobuf.message import Message
-from memreward_proto import reward_pb2 as pb
 
+from memreward_proto import reward_pb2 as pb
 from memreward_service.engine.drafts import (
     ExperienceDraft,
     GroupDraft,
@@ -129,9 +129,7 @@ def _prediction(prediction: Prediction) -> pb.Prediction:
 
 def neighbor_messages(neighbors: Sequence[Neighbor]) -> list[pb.Neighbor]:
     """Memory queries, in their order."""
-    return [
-        pb.Neighbor(query_id=each.query_id, similarity=each.similarity, text=each.text) for each in neighbors
-    ]
+    return [pb.Neighbor(query_id=each.query_id, similarity=each.similarity, text=each.text) for each in neighbors]
 
 
 def experience_message(experience: Experience) -> pb.Experience:

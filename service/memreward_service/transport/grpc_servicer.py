@@ -12,9 +12,9 @@ import grpc
 import grpc.aio
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
+
 from memreward_proto import reward_pb2 as pb
 from memreward_proto import reward_pb2_grpc
-
 from memreward_service.engine import validation
 from memreward_service.settings import Settings
 from memreward_service.transport import grpc_records as records
@@ -71,9 +71,7 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
         labels = validation.valid_labels(drafts, self._settings)
         return records.label_receipt_message(await self._engine.add_labels(labels))
 
-    async def ListExperience(
-        self, request: pb.ListExperienceRequest, context: Any
-    ) -> pb.ListExperienceResponse:
+    async def ListExperience(self, request: pb.ListExperienceRequest, context: Any) -> pb.ListExperienceResponse:
         """Stored queries in id order, a page at a time."""
         after, limit = validation.valid_page(records.text(request, "after"), records.whole(request, "limit"))
         return records.page_message(await self._engine.list_experience(after, limit + 1), limit)

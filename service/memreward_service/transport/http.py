@@ -78,9 +78,7 @@ async def root() -> Response:
 def _openapi(app: FastAPI) -> dict[str, Any]:
     """FastAPI's page plus the schemas of the bodies that the routes read raw. Built once."""
     if app.openapi_schema is None:
-        page = get_openapi(
-            title=app.title, version=app.version, description=app.description, routes=app.routes
-        )
+        page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         _, bodies = models_json_schema(
             [(body, "validation") for body in REQUEST_BODIES], ref_template="#/components/schemas/{model}"
         )

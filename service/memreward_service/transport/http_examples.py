@@ -116,9 +116,7 @@ def error_responses(*kinds: type[MemRewardError]) -> dict[int | str, dict[str, o
     shown = [error for error in ERRORS if isinstance(error, ALWAYS + kinds)]
     for status in sorted({error.http_status for error in shown}):
         examples = {
-            error.code: {"value": {"error": error_object(error)}}
-            for error in shown
-            if error.http_status == status
+            error.code: {"value": {"error": error_object(error)}} for error in shown if error.http_status == status
         }
         responses[status] = {
             "model": ErrorReply,

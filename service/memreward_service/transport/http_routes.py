@@ -100,9 +100,7 @@ async def add_experience(request: Request) -> Response:
     """Remember queries with their rollouts. Durable before it answers; the same content again changes
     nothing."""
     body = await _body(request, ExperiencesBody)
-    experience = validation.valid_experience(
-        [query.experience() for query in body.queries], _settings(request)
-    )
+    experience = validation.valid_experience([query.experience() for query in body.queries], _settings(request))
     return json_response(await _engine(request).add_experience(experience))
 
 
@@ -133,9 +131,7 @@ async def add_labels(request: Request) -> Response:
     return json_response(await _engine(request).add_labels(labels))
 
 
-@router.get(
-    "/queries", tags=["memory"], response_model=replies.SearchReply, responses=error_responses(Unavailable)
-)
+@router.get("/queries", tags=["memory"], response_model=replies.SearchReply, responses=error_responses(Unavailable))
 async def find_queries(request: Request, search: Annotated[SearchString, Query()]) -> Response:
     """The memory queries nearest to a text, nearest first."""
     text, k = validation.valid_search(search.text, search.k, _settings(request))
@@ -202,6 +198,4 @@ async def list_models(request: Request) -> Response:
 )
 async def activate_model(request: Request, model_version: str) -> Response:
     """Make a kept model the active one; requests in flight keep theirs."""
-    return json_response(
-        await _engine(request).activate_model(validation.valid_id(model_version, "model_version"))
-    )
+    return json_response(await _engine(request).activate_model(validation.valid_id(model_version, "model_version")))

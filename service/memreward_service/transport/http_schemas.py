@@ -70,9 +70,7 @@ class GroupBody(Body):
 
     def draft(self) -> GroupDraft:
         """The group as validation takes it."""
-        return GroupDraft(
-            self.query.draft(), tuple(rollout.record() for rollout in self.rollouts), self.group_id
-        )
+        return GroupDraft(self.query.draft(), tuple(rollout.record() for rollout in self.rollouts), self.group_id)
 
 
 class RewardsBody(Body):

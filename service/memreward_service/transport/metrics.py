@@ -34,8 +34,6 @@ def count_request(transport: str, route: str, code: str, seconds: float) -> None
 
 def count_scored(scored: Scored) -> None:
     """The rollouts of one answer; a rollout without a reward has the source "none"."""
-    tally = Tally(
-        (prediction.status, prediction.source) for group in scored.groups for prediction in group.rollouts
-    )
+    tally = Tally((prediction.status, prediction.source) for group in scored.groups for prediction in group.rollouts)
     for (status, source), rollouts in tally.items():
         ROLLOUTS_SCORED.labels(status, source or "none").inc(rollouts)

@@ -154,9 +154,7 @@ def _http_socket(settings: Settings) -> socket.socket:
         listener.bind((settings.host, settings.http_port))
     except OSError as error:
         listener.close()
-        raise _address_error(
-            "HTTP", settings.host, settings.http_port, error.strerror or "no reason given"
-        ) from error
+        raise _address_error("HTTP", settings.host, settings.http_port, error.strerror or "no reason given") from error
     return listener
 
 

@@ -58,6 +58,4 @@ def _create_rollout() -> None:
         sa.UniqueConstraint("query_id", "position", name="rollout_order"),
     )
     labelled = sa.text("label IS NOT NULL")
-    op.create_index(
-        "rollout_labelled", "rollout", ["query_id"], sqlite_where=labelled, postgresql_where=labelled
-    )
+    op.create_index("rollout_labelled", "rollout", ["query_id"], sqlite_where=labelled, postgresql_where=labelled)

@@ -1,0 +1,69 @@
+"""The base install: httpx, rich, typer and what these bring. What only the extras bring cannot be imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from e2e.service_process import clean_environment
+
+pytestmark = pytest.mark.slow
+
+ABSENT = """
+import sys
+
+HEAVY = {"torch", "numpy", "sqlalchemy", "fastapi", "grpc", "pydantic_settings", "faiss", "redis", "google",
+         "memreward_service", "memreward_proto"}
+
+class Without:
+    def __init__(self, finder):
+        self.finder = finder
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in HEAVY else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+"""
+
+
+def base_install(program: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a program where only the base install can be imported."""
+    command = [sys.executable, "-c", ABSENT + program, *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, cwd=folder, env=clean_environment(), timeout=60, check=False
+    )
+
+
+COMMAND_LINE = "from memreward_client import cli; cli.main(sys.argv[1:])"
+
+
+def test_every_module_of_the_client_can_be_imported(tmp_path: Path) -> None:
+    program = """
+import importlib, pkgutil, memreward_client
+names = [module.name for module in pkgutil.walk_packages(memreward_client.__path__, "memreward_client.")]
+for name in names:
+    importlib.import_module(name)
+print("memreward_client.demo.tour" in names)
+"""
+    done = base_install(program, tmp_path)
+    assert (done.returncode, done.stdout) == (0, "True\n"), done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["ingest", "--help"], ["train", "--help"], ["evaluate", "--help"]])
+def test_help_is_there(arguments: list[str], tmp_path: Path) -> None:
+    done = base_install(COMMAND_LINE, tmp_path, *arguments)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("Usage: memreward")
+
+
+@pytest.mark.parametrize("arguments", [["serve"], ["serve", "--help"], ["bench"], ["demo", "--once"]])
+def test_what_needs_the_service_names_its_extra(arguments: list[str], tmp_path: Path) -> None:
+    done = base_install(COMMAND_LINE, tmp_path, *arguments)
+    assert done.returncode == 1
+    assert done.stderr.startswith("memreward: This command needs the service extra (")
+    assert done.stderr.endswith("pip install 'memreward[service]'.\n")
+    assert done.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
