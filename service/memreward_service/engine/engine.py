@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -193,8 +193,7 @@ class Engine:
                 "with the embedding model it belongs to.",
                 model_version=model_version,
             )
-        await self._serve_version(model_version)
-        await asyncio.to_thread(self._registry.activate, model_version)
+        await self._serve_version(model_version, self._registry.activate)
         return next(info for info in self._registry.infos() if info.model_version == model_version)
 
     def ready(self) -> str | None:
@@ -243,10 +242,10 @@ class Engine:
                 _log.warning("model %s is not served yet: %s", version, error.message)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _serve_version(self, version: str) -> None:
+    async def _serve_version(self, version: str, record: Callable[[str], None] | None = None) -> None:
         trained = await asyncio.to_thread(self._registry.load, version)
         trained.network.to(self._device)
-        await self._builder.serve(ServingModel(version, trained))
+        await self._builder.serve(ServingModel(version, trained), record)
 
     async def _replies(self, questions: Sequence[Question]) -> Sequence[Reply]:
         return await asyncio.get_running_loop().run_in_executor(self._compute, self._reply, questions)

@@ -73,11 +73,11 @@ class MemoryBuilder:
                 await self._task
         await self._snapshot()
 
-    async def serve(self, model: ServingModel) -> None:
+    async def serve(self, model: ServingModel, record: Callable[[str], None] | None = None) -> None:
         """Compute the states of all memory under `model`, then exchange model and states in one step.
 
-        Until then requests go on with the old ones. Raises what the store and the embedder raise; nothing has
-        changed then.
+        Until then requests go on with the old ones. `record` writes down the version that is served now, before
+        another one can be. Raises what the store and the embedder raise; nothing has changed then.
         """
         async with self._writing:
             if self.memory.model_version != model.version:
@@ -88,17 +88,26 @@ class MemoryBuilder:
                     states[start : start + len(ids)] = await self._on_compute(partial(states_of, model.trained, batch))
                 await self._on_compute(lambda: self._exchange(model, states))
             self.serving = model
+            if record is not None:
+                await asyncio.to_thread(record, model.version)
 
     async def catch_up(self) -> None:
-        """Index everything the store holds now."""
+        """Index everything the store holds now, a page at a time: a model that is ready comes in between."""
+        try:
+            while await self._index_page():
+                pass
+        finally:
+            self.building = False
+
+    async def _index_page(self) -> bool:
+        """Index the oldest changes that memory lacks; False where there are none."""
         async with self._writing:
-            try:
-                while page := await asyncio.to_thread(self._store.changed_since, self.memory.version, PAGE):
-                    self.building = True
-                    batch, groups = await self._arrays([key for key, _ in page])
-                    await self._on_compute(partial(self._apply, batch, groups, page[-1][1]))
-            finally:
-                self.building = False
+            page = await asyncio.to_thread(self._store.changed_since, self.memory.version, PAGE)
+            if page:
+                self.building = True
+                batch, groups = await self._arrays([key for key, _ in page])
+                await self._on_compute(partial(self._apply, batch, groups, page[-1][1]))
+        return bool(page)
 
     async def _follow(self) -> None:
         """Catch up whenever there is news, for ever; an outage of the store delays it and loses nothing."""
@@ -166,4 +175,4 @@ async def embedded(
     )
     texts = [text for group in groups for text in group.texts]
     vectors = await embedder.embed_durable(texts, progress)
-    return group_batch(groups, vectors), groups
+    return await asyncio.to_thread(group_batch, groups, vectors), groups

@@ -118,8 +118,7 @@ class TrainingJobs:
         queries, labels = label_counts(batch)
         facts = TrainingFacts(version, queries, labels, self._encoder)
         model_version = await asyncio.to_thread(self._registry.save, trained, facts)
-        await self._builder.serve(ServingModel(model_version, trained))
-        await asyncio.to_thread(self._registry.activate, model_version)
+        await self._builder.serve(ServingModel(model_version, trained), self._registry.activate)
         _log.info("model %s is active, trained on %d labels of %d queries", model_version, labels, queries)
         return model_version, trained.metrics
 
