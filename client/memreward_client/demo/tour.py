@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from rich.console import Console
@@ -20,6 +21,7 @@ from memreward_client.predictions import (
     rewards_view,
     summarise_truth,
 )  # fmt: skip
+from memreward_client.rollout_files import FileQuery, read_rollout_file, write_rollout_file
 from memreward_client.service_http import ServiceSession
 from memreward_client.training import follow_training, metrics_table, start_training
 
@@ -90,7 +92,29 @@ def _show_rewards(session: ServiceSession, console: Console, asked: Path) -> Non
     console.print(rewards_view(shown, explain=True))
     for sentence in describe_group(shown):
         print(f"- {sentence}")
-    console.print(summary_table(summarise_truth(groups), summarise_majority(groups)))
+    print("Now the label of one rollout of each group goes with the question, as evidence for its siblings.")
+    verified = verified_groups(session, asked)
+    rows = {
+        "agreement majority, no label": summarise_majority(groups),
+        "MemReward, no label": summarise_truth(groups),
+        "MemReward, 1 label of 8": summarise_truth(verified),
+    }
+    console.print(summary_table(rows))
+
+
+def verified_groups(session: ServiceSession, asked: Path) -> list[PredictedGroup]:
+    """The groups of `asked` predicted once more, the label of each group's first rollout sent along."""
+    queries = list(read_rollout_file(asked))
+    one_label = asked.with_name("one-label.jsonl")
+    write_rollout_file(one_label, map(only_first_label, queries))
+    predicted = predict_file(session, one_label, with_labels=True)
+    return [replace(group, query=query) for group, query in zip(predicted, queries, strict=True)]
+
+
+def only_first_label(query: FileQuery) -> FileQuery:
+    """The query as it is when the verifier has seen its first rollout only."""
+    first, *others = query.rollouts
+    return replace(query, rollouts=(first, *(replace(rollout, label=None) for rollout in others)))
 
 
 def mixed_group(groups: Sequence[PredictedGroup]) -> PredictedGroup:
@@ -142,12 +166,12 @@ def describe_group(group: PredictedGroup) -> list[str]:
     return sentences
 
 
-def summary_table(model: TruthSummary, majority: TruthSummary) -> Table:
-    """The model beside plain agreement, over all groups that were asked for."""
-    table = Table("rewards from", "right", "wrong rollouts rewarded", title=f"{model.compared} unlabelled rollouts")
-    for name, summary in (("MemReward", model), ("agreement majority", majority)):
+def summary_table(rows: Mapping[str, TruthSummary]) -> Table:
+    """By the source of the rewards: rollouts that were predicted, how many right, how many wrong ones rewarded."""
+    table = Table("rewards from", "rollouts", "right", "wrong rollouts rewarded")
+    for name, summary in rows.items():
         shares = (summary.right, summary.false_positive_rate)
-        table.add_row(name, *("-" if share is None else f"{share:.1%}" for share in shares))
+        table.add_row(name, str(summary.compared), *("-" if share is None else f"{share:.1%}" for share in shares))
     return table
 
 
