@@ -30,12 +30,12 @@ MIN_QUERIES = 10
 """Labelled queries that training takes at least."""
 HELD_OUT_SHARE = 0.2
 STEP_QUERIES = 256
-"""Queries taken as new in one step."""
+"""Queries taken as new in one step at most; an epoch has two steps at least."""
 EVIDENCE_WEIGHTS = (0.4, 0.35, 0.25)
 """How often 0, 1 or 2 labels of a query are shown."""
 RANKING_WEIGHT = 0.3
-LEARNING_RATE = 5e-4
-LINEAR_LEARNING_RATE = 3e-2
+LEARNING_RATE = 2.5e-4
+LINEAR_LEARNING_RATE = 1e-2
 WEIGHT_DECAY = 1e-2
 AVERAGING = 0.98
 """Final decay of the running mean of the weights, which is what is evaluated and kept (Polyak averaging); lower in
@@ -134,7 +134,7 @@ def _train(
     held_out_evidence = draw_evidence(held_out.batch, torch.Generator().manual_seed(seed))
     held_out_neighbors = nearest(held_out.batch.query_vectors, held_out.domain, *memory, rule)
     optimizer = _optimizer(network)
-    steps = math.ceil(training.batch.groups / STEP_QUERIES)
+    steps = max(2, math.ceil(training.batch.groups / STEP_QUERIES))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps * epochs,
         # OneCycleLR divides by zero where the rise takes one step exactly.
@@ -145,7 +145,7 @@ def _train(
     for epoch in range(epochs):
         network.train()
         order = torch.randperm(training.batch.groups, generator=generator)
-        for chosen in order.split(STEP_QUERIES):  # type: ignore[no-untyped-call]
+        for chosen in order.tensor_split(steps):
             loss = _step_loss(network, training.batch, chosen.sort().values, neighbors, generator)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
