@@ -81,6 +81,18 @@ class GroupBatch:
             lengths=self.lengths[rows],
         )
 
+    def keep(self, rollouts: Tensor) -> GroupBatch:
+        """The same groups with only the `rollouts` where the mask (N,) bool is True; at least one of each group."""
+        return GroupBatch(
+            query_vectors=self.query_vectors,
+            thinking_vectors=self.thinking_vectors[rollouts],
+            answer_vectors=self.answer_vectors[rollouts],
+            group=self.group[rollouts],
+            key=torch.unique(self.key[rollouts], return_inverse=True)[1],
+            label=self.label[rollouts],
+            lengths=self.lengths[rollouts],
+        )
+
 
 def group_batch(groups: Sequence[ParsedGroup], vectors: Vectors) -> GroupBatch:
     """Arrays of parsed groups. `vectors` (sum of 1 + 2n, D) are those of `texts`, group after group."""

@@ -21,6 +21,9 @@ from torch_geometric.nn import GATv2Conv, HeteroConv
 from memreward_service.engine.features import FEATURES
 from memreward_service.engine.graph import EDGE_TYPES
 
+FEATURE_BOUND = 3.0
+"""Standard deviations of the training set that a feature counts at most."""
+
 NODE_TYPES = ("query", "thinking", "answer")
 
 
@@ -129,7 +132,9 @@ class RewardGNN(nn.Module):
         return cast(Tensor, score + self.linear(features)[:, 0]).cpu()
 
     def _features(self, graph: HeteroData) -> Tensor:
-        return cast(Tensor, (graph["answer"].features - self.feature_mean) / self.feature_scale)
+        """Standardised, and bounded: what training never saw must not outweigh everything that it did."""
+        features = (graph["answer"].features - self.feature_mean) / self.feature_scale
+        return cast(Tensor, features.clamp(-FEATURE_BOUND, FEATURE_BOUND))
 
     def _nodes(self, graph: HeteroData, features: Tensor) -> dict[str, Tensor]:
         """Embeddings of all nodes and features of the answers, projected to `hidden`."""

@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from memreward_service.engine.attachment import AttachRule, Neighbors, nearest
 from memreward_service.engine.calibration import Calibration, fit_calibration
+from memreward_service.engine.features import rollout_features
 from memreward_service.engine.graph import experience_graph
 from memreward_service.engine.group_batch import GroupBatch
 from memreward_service.engine.metrics import reward_metrics
@@ -33,6 +34,9 @@ STEP_QUERIES = 256
 """Queries taken as new in one step at most; an epoch has two steps at least."""
 EVIDENCE_WEIGHTS = (0.4, 0.35, 0.25)
 """How often 0, 1 or 2 labels of a query are shown."""
+WHOLE_GROUPS = 0.5
+"""Share of the groups that a step takes as they are; of the others it takes 1 to all rollouts, at random, so that
+groups of every size are learned from groups of one size."""
 RANKING_WEIGHT = 0.3
 LEARNING_RATE = 2.5e-4
 LINEAR_LEARNING_RATE = 1e-2
@@ -201,7 +205,7 @@ def _step_loss(
     network: RewardGNN, batch: GroupBatch, chosen: Tensor, neighbors: Neighbors, generator: torch.Generator
 ) -> Tensor:
     """BCE on hidden labels + RANKING_WEIGHT x softplus of every (right, wrong) pair of a group."""
-    new = batch.select(chosen)
+    new = thinned(batch.select(chosen), generator)
     evidence = draw_evidence(new, generator)
     logits = network(experience_graph(new, evidence), _attachment(network, batch, neighbors, chosen))
     hidden = new.known & ~evidence
@@ -225,24 +229,44 @@ def _held_out_logits(
     return logits
 
 
+def thinned(batch: GroupBatch, generator: torch.Generator) -> GroupBatch:
+    """The groups with some rollouts left out at random (WHOLE_GROUPS); a group with a known label keeps one of them."""
+    size = torch.bincount(batch.group, minlength=batch.groups)
+    whole = torch.rand(batch.groups, generator=generator) < WHOLE_GROUPS
+    wanted = 1 + (torch.rand(batch.groups, generator=generator) * size).long()
+    wanted = torch.where(whole, size, wanted.clamp(max=size))
+    draw = torch.rand(len(batch.group), generator=generator)
+    first = torch.zeros(batch.groups).scatter_reduce(0, batch.group, draw * batch.known, "amax")
+    draw[batch.known & (draw == first[batch.group])] = -1.0
+    return batch.keep(_rank(batch, draw) < wanted[batch.group])
+
+
+def _rank(batch: GroupBatch, value: Tensor) -> Tensor:
+    """(N,) place of each rollout in its group by `value` (N,), 0 for the smallest."""
+    order = torch.argsort(batch.group * 4.0 + value.double())
+    size = torch.bincount(batch.group, minlength=batch.groups)
+    rank = torch.empty_like(order)
+    rank[order] = torch.arange(len(order)) - (size.cumsum(0) - size)[batch.group[order]]
+    return rank
+
+
 def draw_evidence(batch: GroupBatch, generator: torch.Generator) -> Tensor:
     """(N,) bool: 0, 1 or 2 known labels of each group shown, at random, at least one left hidden."""
     draw = torch.rand(len(batch.group), generator=generator)
     draw[~batch.known] = 2.0
-    order = torch.argsort(batch.group * 4.0 + draw.double())
-    size = torch.bincount(batch.group, minlength=batch.groups)
-    rank = torch.empty_like(order)
-    rank[order] = torch.arange(len(order)) - (size.cumsum(0) - size)[batch.group[order]]
     known = torch.bincount(batch.group[batch.known], minlength=batch.groups)
     shown = torch.multinomial(torch.tensor(EVIDENCE_WEIGHTS), batch.groups, replacement=True, generator=generator)
     shown = torch.minimum(shown, (known - 1).clamp(min=0))
-    return (rank < shown[batch.group]) & batch.known
+    return (_rank(batch, draw) < shown[batch.group]) & batch.known
 
 
 def _fit_feature_scale(network: RewardGNN, batch: GroupBatch, generator: torch.Generator) -> None:
     """Standardise features over what training will see: a few draws of evidence, and all labels shown."""
-    draws = [draw_evidence(batch, generator) for _ in range(4)] + [batch.known]
-    features = torch.cat([experience_graph(batch, shown)["answer"].features for shown in draws])
+    seen = [(batch, batch.known)]
+    for _ in range(4):
+        new = thinned(batch, generator)
+        seen.append((new, draw_evidence(new, generator)))
+    features = torch.cat([rollout_features(groups, shown) for groups, shown in seen])
     network.feature_mean.copy_(features.mean(0))
     network.feature_scale.copy_(features.std(0) + 0.05)
 
