@@ -112,3 +112,11 @@ def test_state_and_similarity_of_a_neighbour_count(network: RewardGNN) -> None:
     assert (first - scored((0, 0, 0.2), (1, 0, 0.9))).abs().max() > 1e-4
     assert (first - scored((0, 0, 0.9), (2, 0, 0.2))).abs().max() > 1e-4
     assert torch.allclose(first, scored((1, 0, 0.2), (0, 0, 0.9)), atol=1e-5)
+
+
+def test_a_feature_far_outside_the_training_range_is_bounded() -> None:
+    network = lively_network()
+    graph = experience_graph(batch_of([synthetic_group(1)]), torch.zeros(6, dtype=torch.bool))
+    graph["answer"].features = graph["answer"].features + 1e6
+    nothing = Attachment(torch.zeros(0, 32), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(0))
+    assert network(graph, nothing).abs().max() < 100

@@ -153,3 +153,28 @@ def test_the_best_of_many_has_the_lowest_false_positive_rate(
 def test_label_counts() -> None:
     groups = [synthetic_group(1, 3), with_labels(synthetic_group(2, 2), [None, None]), synthetic_group(3, 2)]
     assert label_counts(batch_of(groups)) == (2, 5)
+
+
+def test_thinned_groups_have_every_size_and_keep_a_known_label() -> None:
+    groups = [synthetic_group(n) for n in range(200)]
+    groups = [with_labels(g, [None] * 5 + [g.rollouts[5].label]) for g in groups]
+    batch = batch_of(groups)
+    new = training.thinned(batch, torch.Generator().manual_seed(0))
+    size = torch.bincount(new.group, minlength=new.groups)
+    assert new.groups == 200
+    assert set(size.tolist()) == {1, 2, 3, 4, 5, 6}
+    assert 90 < int((size == 6).sum()) < 150
+    assert torch.bincount(new.group[new.known], minlength=new.groups).tolist() == [1] * 200
+
+
+def test_a_group_of_another_size_than_all_training_groups_is_scored_sensibly(model: TrainedModel) -> None:
+    """Trained on groups of six: three equal answers of three are likelier right than one that stands alone."""
+    batch = batch_of([with_labels(synthetic_group(n, size=3), [None] * 3) for n in range(900, 960)])
+    nothing = Attachment(torch.zeros(0, 32), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(0))
+    with torch.inference_mode():
+        graph = experience_graph(batch, batch.known)
+        share = graph["answer"].features[:, 0].clone()
+        probability = model.calibration.probability(model.network(graph, nothing))
+    agreed, alone = probability[share > 0.9].mean(), probability[share < 0.4].mean()
+    assert agreed > 0.6
+    assert alone < 0.5
