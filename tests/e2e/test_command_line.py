@@ -139,6 +139,8 @@ def test_the_demos_last_lines_work_when_pasted(tmp_path: Path) -> None:
     done = memreward("demo", "--once", *ports, "--data-dir", "demo", folder=tmp_path, timeout=240)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
+    # Of 1,920 rollouts 240 came with their label: what is reported is predicted.
+    assert any("1 label of 8" in line and " 1680 " in line for line in lines)
     [serve] = [line for line in lines if line.startswith("memreward serve ")]
     [curl] = [line for line in lines if line.startswith("curl ")]
 
