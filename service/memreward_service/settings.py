@@ -89,7 +89,7 @@ class Settings(BaseSettings):
     max_batch_rollouts: int = Field(4_096, ge=1)
     """Rollouts of concurrent callers scored in one forward pass at most."""
     torch_threads: int | None = Field(None, ge=1)
-    """Threads of one PyTorch operation; default: PyTorch's own choice."""
+    """Threads of one PyTorch operation in encoding and training (default: PyTorch's choice); scoring takes one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log line that is written."""
 

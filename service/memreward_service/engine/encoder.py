@@ -65,6 +65,7 @@ class SentenceEncoder:
         began = time.perf_counter()
         transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         self._batch_size = batch_size
+        self._threads = torch.get_num_threads()
         self._model = _load(model_name, _resolved(device)).float().eval()
         self._revision = _revision(self._model)
         packed = 0
@@ -94,6 +95,9 @@ class SentenceEncoder:
         """
         if not texts:
             return np.empty((0, self._dimension), np.float32)
+        # The number is each thread's own, and a new thread starts with what another one set last.
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
         vectors = self._model.encode(
             [text.encode("utf-8", "replace").decode("utf-8") for text in texts],
             batch_size=self._batch_size,

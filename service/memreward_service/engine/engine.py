@@ -75,7 +75,8 @@ class Engine:
         self._embedder = Embedder(self._encoder, cache, self._store)
         self._registry = ModelRegistry(settings.data_dir / "models", settings.models_kept)
         self._admission = Admission(settings.max_concurrent_requests)
-        self._compute = ThreadPoolExecutor(1, thread_name_prefix="compute")
+        # A group is too small to share between cores: one thread scores 8 rollouts in a third of the time of two.
+        self._compute = ThreadPoolExecutor(1, "compute", initializer=torch.set_num_threads, initargs=(1,))
         self._texts: LRUCache[str, str] = LRUCache(QUERY_TEXTS_KEPT)
         self._opening: asyncio.Task[None] | None = None
 

@@ -48,7 +48,9 @@ class TrainingJobs:
         self._jobs: OrderedDict[str, TrainingJob] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
         self._stopping = threading.Event()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="training")
+        self._thread = ThreadPoolExecutor(
+            1, "training", initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
+        )
 
     def start(self, options: TrainingOptions) -> TrainingJob:
         """Queue a job. Raises Conflict while one is at work, NotEnoughLabels where memory has no label at all."""

@@ -129,6 +129,8 @@ async def _published(engine: Engine, stored: Sequence[Experience], groups: Seque
     network = WholeGraphNetwork(batch.query_vectors.shape[1]).eval()
     nodes = {"query": batch.query_vectors, "thinking": batch.thinking_vectors, "answer": batch.answer_vectors}
 
+    torch.set_num_threads(os.cpu_count() or 1)
+
     async def once() -> None:
         edges = whole_graph(batch.query_vectors.numpy(), batch.thinking_vectors.numpy(), len(stored))
         with torch.inference_mode():
