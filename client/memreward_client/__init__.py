@@ -1,1 +1,132 @@
-"""MemReward's base install: the command line, and what a trainer needs to ask a service. Imports no torch."""
+"""MemReward's base install: the client of a MemReward service, and the command line. Imports no torch.
+
+    from memreward_client import Group, Query, Rollout, RewardClient
+
+    with RewardClient("http://127.0.0.1:8080") as client:
+        scored = client.score([Group(Query("2 + 2?", domain="math"), [Rollout("4"), Rollout("5")])])
+        print([prediction.reward for prediction in scored.groups[0].rollouts])
+
+`AsyncRewardClient` has the same methods, to be awaited. calls.py is where to begin reading.
+"""
+
+from .async_client import AsyncRewardClient
+from .calls import Call
+from .client import RewardClient
+from .errors import (
+    Conflict,
+    DeadlineExceeded,
+    Internal,
+    InvalidArgument,
+    InvalidUrl,
+    MemRewardError,
+    MissingExtra,
+    ModelNotTrained,
+    NotEnoughLabels,
+    NotFound,
+    NotMemReward,
+    NotScored,
+    Overloaded,
+    TooLarge,
+    TrainingFailed,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+)
+from .fake_service import FakeService
+from .mock_transport import MockTransport
+from .records import (
+    Domain,
+    DomainTrust,
+    Experience,
+    ExperiencePage,
+    ExperienceReceipt,
+    Explanation,
+    Group,
+    JobError,
+    JobStatus,
+    Label,
+    LabelPlan,
+    LabelReceipt,
+    MemoryStatus,
+    ModelInfo,
+    Neighbor,
+    PlannedLabel,
+    PlanReason,
+    Prediction,
+    Query,
+    Rollout,
+    RolloutReward,
+    SampledRollout,
+    Scored,
+    ScoredGroup,
+    Source,
+    Status,
+    StepTrust,
+    StoreCounts,
+    StoredRollout,
+    Submission,
+    TrainingJob,
+    TrustFigures,
+    TrustReport,
+)
+from .steps import Retries
+
+__all__ = [
+    "AsyncRewardClient",
+    "Call",
+    "Conflict",
+    "DeadlineExceeded",
+    "Domain",
+    "DomainTrust",
+    "Experience",
+    "ExperiencePage",
+    "ExperienceReceipt",
+    "Explanation",
+    "FakeService",
+    "Group",
+    "Internal",
+    "InvalidArgument",
+    "InvalidUrl",
+    "JobError",
+    "JobStatus",
+    "Label",
+    "LabelPlan",
+    "LabelReceipt",
+    "MemRewardError",
+    "MemoryStatus",
+    "MissingExtra",
+    "MockTransport",
+    "ModelInfo",
+    "ModelNotTrained",
+    "Neighbor",
+    "NotEnoughLabels",
+    "NotFound",
+    "NotMemReward",
+    "NotScored",
+    "Overloaded",
+    "PlanReason",
+    "PlannedLabel",
+    "Prediction",
+    "Query",
+    "Retries",
+    "RewardClient",
+    "Rollout",
+    "RolloutReward",
+    "SampledRollout",
+    "Scored",
+    "ScoredGroup",
+    "Source",
+    "Status",
+    "StepTrust",
+    "StoreCounts",
+    "StoredRollout",
+    "Submission",
+    "TooLarge",
+    "TrainingFailed",
+    "TrainingJob",
+    "TrustFigures",
+    "TrustReport",
+    "Unauthenticated",
+    "Unavailable",
+    "Unreachable",
+]

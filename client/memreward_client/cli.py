@@ -4,7 +4,8 @@
     ingest, export           ingestion.py
     train, models            training.py
     rewards                  predictions.py
-    evaluate, bench          memreward_service.evaluation.command
+    label-set                memreward_trainer.label_sets
+    evaluate, bench          memreward_service.evaluation
     demo                     demo/tour.py
 
 The base install carries all but serve, evaluate, bench and demo, whose libraries come with the service extra.
@@ -21,13 +22,15 @@ from typing import Annotated, Literal, NoReturn
 import typer
 from rich.console import Console
 
+from .client import RewardClient
+from .errors import MemRewardError, Unauthenticated, Unreachable
 from .ingestion import Ingested, await_memory, export_file, ingest_file
 from .predictions import predict_file, rewards_view, summarise_truth, write_predictions
 from .rollout_files import RolloutFileError
 from .serve_options import SettingError, serve
 from .service_extra import LocalFailureError, MissingExtraError, service_module, service_sentences
-from .service_http import ServiceError, ServiceSession
-from .training import follow_training, metrics_table, models_table, start_training
+from .training import follow_training, metrics_table, models_table
+from .transports import LOCAL_URL
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None, add_completion=False,
@@ -40,7 +43,12 @@ ApiKey = Annotated[
     typer.Option(envvar="MEMREWARD_API_KEYS", help="The service's key; of several, the first is used."),
 ]
 ExistingFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")]
-LOCAL_URL = "http://127.0.0.1:8080"
+ANSWER_SECONDS = 600.0
+"""A cold batch embeds all its texts first, which takes minutes on a slow CPU."""
+CALL_SECONDS = 900.0
+"""How long one call goes on while the service restarts or is full."""
+RATIOS = "0.1,0.2,0.3,0.4,0.5,0.6,0.7"
+"""Those of a label set where nobody says others."""
 SHOWN_GROUPS = 20
 """Groups that are shown on the screen at most; a file has them all."""
 
@@ -49,7 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit. Raises SystemExit only."""
     try:
         app(None if arguments is None else list(arguments), prog_name="memreward")
-    except (ServiceError, RolloutFileError, MissingExtraError, LocalFailureError) as error:
+    except MemRewardError as error:
+        _leave(_sentence(error), 1)
+    except (RolloutFileError, MissingExtraError, LocalFailureError) as error:
         _leave(str(error), 1)
     except SettingError as error:
         _leave(str(error), 2)
@@ -64,8 +74,19 @@ def _leave(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def _session(url: str, api_keys: str | None) -> ServiceSession:
-    return ServiceSession(url, (api_keys or "").split(",")[0].strip() or None)
+def _sentence(error: MemRewardError) -> str:
+    """The message, with the option of the command line that helps."""
+    if isinstance(error, Unauthenticated):
+        return "The service refused the API key: give the service's key with --api-key or MEMREWARD_API_KEYS."
+    if isinstance(error, Unreachable) and not error.sent:
+        return error.message.replace("correct the URL", "name it by --url")
+    return error.message
+
+
+def _client(url: str, api_keys: str | None) -> RewardClient:
+    """A client for people: that no service is there at all is told at once, one that restarts is waited for."""
+    key = (api_keys or "").split(",")[0].strip() or None
+    return RewardClient(url, key, timeout=ANSWER_SECONDS, deadline=CALL_SECONDS, await_service=False)
 
 
 @app.command(
@@ -97,9 +118,9 @@ def ingest(
       memreward ingest rollouts.jsonl --without-labels --url http://rewards.internal:8080
     """
     done = Ingested()
-    with _session(url, api_key) as session:
+    with _client(url, api_key) as client:
         try:
-            ingest_file(session, file, with_labels=not without_labels, batch=batch, done=done)
+            ingest_file(client, file, with_labels=not without_labels, batch=batch, done=done)
         except KeyboardInterrupt:
             _leave(f"interrupted; {done.queries} queries are stored, start again to go on.", 130)
         print(
@@ -108,7 +129,7 @@ def ingest(
         )
         if wait:
             try:
-                print(f"Predictions use memory version {await_memory(session, done.version)}.")
+                print(f"Predictions use memory version {await_memory(client, done.version)}.")
             except KeyboardInterrupt:
                 _leave("no longer waiting; everything is stored, and the service goes on indexing.", 130)
 
@@ -127,14 +148,14 @@ def train(
       memreward train
       memreward train --seeds 1 --epochs 20
     """
-    with _session(url, api_key) as session:
-        job_id = start_training(session, seeds=seeds, epochs=epochs)
+    with _client(url, api_key) as client:
+        job_id = client.start_training(seeds, epochs).job_id
         try:
-            job = follow_training(session, job_id)
+            job = follow_training(client, job_id)
         except KeyboardInterrupt:
             _leave(f"no longer following; job {job_id} goes on in the service.", 130)
     Console().print(metrics_table(job))
-    print(f"Model {job['model_version']} answers from now on.")
+    print(f"Model {job.model_version} answers from now on.")
 
 
 @app.command()
@@ -155,8 +176,8 @@ def rewards(
       memreward rewards rollouts.jsonl
       memreward rewards rollouts.jsonl --explain --out rewards.jsonl
     """
-    with _session(url, api_key) as session:
-        predicted = predict_file(session, file, with_labels=with_labels, explain=explain)
+    with _client(url, api_key) as client:
+        predicted = predict_file(client, file, with_labels=with_labels, explain=explain)
         groups = list(predicted) if out is None else write_predictions(out, predicted)
     for group in groups[:SHOWN_GROUPS]:
         Console().print(rewards_view(group, explain=explain))
@@ -166,6 +187,40 @@ def rewards(
     summary = summarise_truth(groups)
     if summary.right is not None:
         print(f"{summary.right:.1%} of {summary.compared} predicted rewards say what the file's labels say.")
+
+
+@app.command("label-set")
+def label_set_command(
+    files: Annotated[list[Path], typer.Argument(exists=True, dir_okay=False, readable=True, metavar="FILE")],
+    out: Annotated[Path, typer.Option(dir_okay=False, help="Write the label set to this JSON file.")],
+    ratios: Annotated[str, typer.Option(help="Shares of the queries, with commas between.")] = RATIOS,
+    seed: Annotated[int, typer.Option(help="Another seed chooses other queries.")] = 0,
+    id_field: Annotated[str, typer.Option(help="Column with the id of a query in Parquet files.")] = "extra_info.index",
+) -> None:
+    """Choose the queries that get labels, out of rollout files or the Parquet files that verl trains on.
+
+    The choice rests on seed, data set and id alone: a larger ratio holds all queries of a smaller one.
+
+    \b
+    Examples:
+      memreward label-set train.parquet --out labels.json
+      memreward label-set gsm8k.jsonl.gz commonsenseqa.jsonl.gz --ratios 0.1,0.2 --seed 1 --out labels.json
+    """
+    from memreward_trainer.label_set_files import query_ids, summary_table
+    from memreward_trainer.label_sets import LabelSet, LabelSetError, parse_ratios
+
+    try:
+        shares = parse_ratios(ratios)
+    except LabelSetError as error:
+        _leave(f"--ratios: {error}", 2)
+    try:
+        ids = query_ids(files, id_field)
+        label_set = LabelSet.choose(ids, shares, seed)
+    except LabelSetError as error:
+        _leave(str(error), 1)
+    label_set.write(out)
+    Console().print(summary_table(label_set, ids))
+    print(f"The label set is in {out}.")
 
 
 @app.command()
@@ -178,8 +233,8 @@ def export(
     Example:
       memreward export backup.jsonl.gz
     """
-    with _session(url, api_key) as session:
-        queries = export_file(session, file)
+    with _client(url, api_key) as client:
+        queries = export_file(client, file)
     print(f"{queries} queries written to {file}.")
 
 
@@ -196,10 +251,10 @@ def models(
       memreward models
       memreward models --activate VERSION
     """
-    with _session(url, api_key) as session:
+    with _client(url, api_key) as client:
         if activate is not None:
-            session.post(f"/v1/models/{activate}/activate", {}, repeatable=True)
-        kept = session.get("/v1/models")["models"]
+            client.activate_model(activate)
+        kept = client.models()
     if not kept:
         print("No model is trained yet: `memreward train` makes one from the labels in the memory.")
         return
@@ -222,6 +277,10 @@ def evaluate(
     output: Annotated[Path | None, typer.Option(help="Write the figures as JSON too.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Keep embeddings here between runs.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many epochs a training.")] = None,
+    planner: Annotated[
+        bool, typer.Option("--planner", help="Let the label planner choose the rollouts, beside a random choice.")
+    ] = False,
+    curve: Annotated[bool, typer.Option("--curve", help="Budgets from 5% to 70%, as JSON and PNG.")] = False,
 ) -> None:
     """Measure the rewards on held-out queries of a labelled file, beside plain agreement; needs no service.
 
@@ -229,11 +288,13 @@ def evaluate(
     Examples:
       memreward evaluate ../shared/data/gsm8k.jsonl.gz --regime queries --budget 0.2 --seeds 3 --rollouts 8
       memreward evaluate rollouts.jsonl --regime rollouts --budget 0.15 --output figures.json
+      memreward evaluate rollouts.jsonl --regime rollouts --planner --budget 0.17
+      memreward evaluate rollouts.jsonl --regime rollouts --planner --curve --seeds 1
     """
     with service_sentences():
         service_module("evaluation.command").evaluate(
             file, regime=regime, budget=budget, seeds=seeds, rollouts=rollouts, policies=policies, output=output,
-            data_dir=data_dir, epochs=epochs,
+            data_dir=data_dir, epochs=epochs, planner=planner, curve=curve,
         )  # fmt: skip
 
 
@@ -253,7 +314,7 @@ def bench(
       memreward bench --groups 128 --rollouts 8 --http
     """
     with service_sentences():
-        service_module("evaluation.command").bench(output, memory_queries, groups, rollouts, repeats, http)
+        service_module("evaluation.bench_command").bench(output, memory_queries, groups, rollouts, repeats, http)
 
 
 @app.command()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from .client import RewardClient
 from .progress import Track, track
 from .rollout_files import FileQuery, read_rollout_file, write_rollout_file
-from .rollout_wire import batches, experience_json, file_query
-from .service_http import ServiceSession
+from .rollout_wire import batches, experience_of, file_query
 
 POLL_SECONDS = 0.5
 PAGE_QUERIES = 200
@@ -28,7 +28,7 @@ class Ingested:
 
 
 def ingest_file(
-    session: ServiceSession,
+    client: RewardClient,
     path: Path,
     *,
     with_labels: bool = True,
@@ -39,54 +39,45 @@ def ingest_file(
 
     The file is read through first, so a bad line is met before anything is sent. `done` is filled on the way,
     for a caller that wants to say how far an interrupted ingest came.
-    Raises RolloutFileError, OSError, ServiceError.
+    Raises RolloutFileError, OSError, MemRewardError.
     """
     done = done or Ingested()
     total = sum(1 for _ in read_rollout_file(path))
     with track("storing", total, "queries") as progress:
         for queries in batches(read_rollout_file(path), batch):
-            body = {"queries": [experience_json(query, with_labels=with_labels) for query in queries]}
-            receipt = session.post("/v1/experience", body, repeatable=True)
-            done.version = max(done.version, receipt["version"])
+            receipt = client.add_experience([experience_of(query, with_labels=with_labels) for query in queries])
+            done.version = max(done.version, receipt.version)
             done.queries += len(queries)
-            done.queries_added += receipt["queries_added"]
-            done.rollouts_added += receipt["rollouts_added"]
-            done.labels_changed += receipt["labels_changed"]
+            done.queries_added += receipt.queries_added
+            done.rollouts_added += receipt.rollouts_added
+            done.labels_changed += receipt.labels_changed
             progress.reached(done.queries)
     return done
 
 
-def await_memory(session: ServiceSession, version: int, *, sleep: Callable[[float], None] = time.sleep) -> int:
-    """Wait until predictions use the store's `version`; returns the memory version. Raises ServiceError."""
-    status = session.get("/v1/memory")
-    with track("indexing", status["stored"]["queries"], "queries") as progress:
-        while status["memory_version"] < version:
-            progress.reached(status["indexed_queries"], "building" if status["building"] else "waiting")
+def await_memory(client: RewardClient, version: int, *, sleep: Callable[[float], None] = time.sleep) -> int:
+    """Wait until predictions use the store's `version`; returns the memory version. Raises MemRewardError."""
+    status = client.memory()
+    with track("indexing", status.stored.queries, "queries") as progress:
+        while status.memory_version < version:
+            progress.reached(status.indexed_queries, "building" if status.building else "waiting")
             sleep(POLL_SECONDS)
-            status = session.get("/v1/memory")
-        progress.reached(status["stored"]["queries"])
-    reached: int = status["memory_version"]
-    return reached
+            status = client.memory()
+        progress.reached(status.stored.queries)
+    return status.memory_version
 
 
-def export_file(session: ServiceSession, path: Path) -> int:
+def export_file(client: RewardClient, path: Path) -> int:
     """Write all stored experience to a rollout file that ingest reads again; returns how many queries.
 
-    The file appears whole or not at all. Raises ServiceError, OSError.
+    The file appears whole or not at all. Raises MemRewardError, OSError.
     """
-    total = session.get("/v1/memory")["stored"]["queries"]
+    total = client.memory().stored.queries
     with track("exporting", total, "queries") as progress:
-        return write_rollout_file(path, _stored_queries(session, progress))
+        return write_rollout_file(path, _stored_queries(client, progress))
 
 
-def _stored_queries(session: ServiceSession, progress: Track) -> Iterator[FileQuery]:
-    after: str | None = None
-    done = 0
-    while True:
-        page = session.get("/v1/experience", after=after, limit=PAGE_QUERIES)
-        yield from (file_query(stored) for stored in page["queries"])
-        done += len(page["queries"])
+def _stored_queries(client: RewardClient, progress: Track) -> Iterator[FileQuery]:
+    for done, stored in enumerate(client.experience(PAGE_QUERIES), start=1):
+        yield file_query(stored)
         progress.reached(done)
-        after = page["next"]
-        if after is None:
-            return

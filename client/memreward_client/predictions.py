@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Group
@@ -14,10 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from .atomic_file import atomic_file
+from .client import RewardClient
 from .progress import track
+from .records import Explanation, ScoredGroup
 from .rollout_files import FileQuery, read_rollout_file
-from .rollout_wire import batches, group_json
-from .service_http import ServiceSession
+from .rollout_wire import batches, group_of
 
 GROUPS_PER_CALL = 16
 RIGHT = 0.5
@@ -29,7 +29,7 @@ class PredictedGroup:
     """A query of the file with the service's answer for its group; rollouts are in the same order in both."""
 
     query: FileQuery
-    scored: dict[str, Any]
+    scored: ScoredGroup
     model_version: str
     memory_version: int
 
@@ -48,22 +48,20 @@ class TruthSummary:
 
 
 def predict_file(
-    session: ServiceSession, path: Path, *, with_labels: bool = False, explain: bool = False
+    client: RewardClient, path: Path, *, with_labels: bool = False, explain: bool = False
 ) -> Iterator[PredictedGroup]:
     """Ask for the rewards of every group of a rollout file, without its labels unless `with_labels`.
 
-    Raises RolloutFileError and OSError before anything is sent, ServiceError.
+    Raises RolloutFileError and OSError before anything is sent, MemRewardError.
     """
     total = sum(1 for _ in read_rollout_file(path))
     done = 0
     with track("scoring", total, "groups") as progress:
         for queries in batches(read_rollout_file(path), GROUPS_PER_CALL):
-            groups = [
-                group_json(query, str(position), with_labels=with_labels) for position, query in enumerate(queries)
-            ]
-            answer = session.post("/v1/rewards", {"groups": groups, "explain": explain}, repeatable=True)
-            for query, scored in zip(queries, answer["groups"], strict=True):
-                yield PredictedGroup(query, scored, answer["model_version"], answer["memory_version"])
+            groups = [group_of(query, str(place), with_labels=with_labels) for place, query in enumerate(queries)]
+            answer = client.score(groups, explain=explain)
+            for query, scored in zip(queries, answer.groups, strict=True):
+                yield PredictedGroup(query, scored, answer.model_version, answer.memory_version)
             done += len(queries)
             progress.reached(done)
 
@@ -71,10 +69,10 @@ def predict_file(
 def summarise_truth(groups: Sequence[PredictedGroup]) -> TruthSummary:
     """Compare the model's rewards with the file's labels; rewards that only repeat a label are left out."""
     compared = [
-        (prediction["reward"] >= RIGHT, rollout.label >= RIGHT)
+        (prediction.reward >= RIGHT, rollout.label >= RIGHT)
         for group in groups
-        for rollout, prediction in zip(group.query.rollouts, group.scored["rollouts"], strict=True)
-        if rollout.label is not None and prediction["reward"] is not None and prediction["source"] != "label"
+        for rollout, prediction in zip(group.query.rollouts, group.scored.rollouts, strict=True)
+        if rollout.label is not None and prediction.reward is not None and prediction.source != "label"
     ]
     wrong = [rewarded for rewarded, right in compared if not right]
     return TruthSummary(
@@ -92,14 +90,14 @@ def rewards_view(group: PredictedGroup, *, explain: bool = False) -> Group:
     if explain:
         table.add_column("agreement", justify="right")
         table.add_column("known right/wrong", justify="right")
-    for rollout, prediction in zip(group.query.rollouts, group.scored["rollouts"], strict=True):
-        explanation = prediction["explanation"]
-        answer = explanation["answer"] if explanation else rollout.answer
+    for rollout, prediction in zip(group.query.rollouts, group.scored.rollouts, strict=True):
+        explanation = prediction.explanation
+        answer = explanation.answer if explanation else rollout.answer
         cells = [
             clip(answer, 24) if answer is not None else clip_start(last_line(rollout.response), 24),
-            number(prediction["reward"]),
-            number(prediction["probability"]),
-            prediction["status"],
+            number(prediction.reward),
+            number(prediction.probability),
+            prediction.status,
             number(rollout.label),
         ]
         table.add_row(*map(Text, cells + (_explanation_cells(explanation) if explain else [])))
@@ -115,8 +113,8 @@ def write_predictions(path: Path, groups: Iterable[PredictedGroup]) -> list[Pred
     with atomic_file(path) as file:
         for group in groups:
             rollouts = [
-                {"policy": rollout.policy, "label": rollout.label, **prediction}
-                for rollout, prediction in zip(group.query.rollouts, group.scored["rollouts"], strict=True)
+                {"policy": rollout.policy, "label": rollout.label, **asdict(prediction)}
+                for rollout, prediction in zip(group.query.rollouts, group.scored.rollouts, strict=True)
             ]
             line = {
                 "id": group.query.id,
@@ -125,7 +123,7 @@ def write_predictions(path: Path, groups: Iterable[PredictedGroup]) -> list[Pred
                 "model_version": group.model_version,
                 "memory_version": group.memory_version,
                 "rollouts": rollouts,
-                "neighbors": group.scored["neighbors"],
+                "neighbors": [asdict(neighbor) for neighbor in group.scored.neighbors],
             }
             file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
             written.append(group)
@@ -157,8 +155,8 @@ def number(value: float | None) -> str:
     return f"{value:.0f}" if value in (0, 1) else f"{value:.2f}"
 
 
-def _explanation_cells(explanation: dict[str, Any] | None) -> list[str]:
+def _explanation_cells(explanation: Explanation | None) -> list[str]:
     if explanation is None:
         return ["", ""]
-    known = f"{explanation['same_key_right']}/{explanation['same_key_wrong']}"
-    return [f"{explanation['agreement']:.2f}", known]
+    known = f"{explanation.same_key_right}/{explanation.same_key_wrong}"
+    return [f"{explanation.agreement:.2f}", known]

@@ -1,48 +1,44 @@
-"""What a query of a rollout file looks like on the wire, and back (the JSON of /v1, see the README)."""
+"""What a query of a rollout file is to the client (records.py), and back."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
+from .records import Domain, Experience, Group, Query, Rollout, StoredRollout
 from .rollout_files import FileQuery, FileRollout
 
 Item = TypeVar("Item")
 
 
-def experience_json(query: FileQuery, *, with_labels: bool) -> dict[str, Any]:
-    """A query of POST /v1/experience. `ground_truth` and `tests` belong to a verifier and stay here."""
-    rollouts = []
-    for rollout in query.rollouts:
-        memory = {"id": rollout.id, "policy": rollout.policy, "step": rollout.step}
-        if with_labels and rollout.label is not None:
-            memory["label_source"] = rollout.label_source
-        rollouts.append(_rollout_json(rollout, with_labels) | _given(memory))
-    return _query_json(query) | {"rollouts": rollouts}
-
-
-def group_json(query: FileQuery, group_id: str, *, with_labels: bool) -> dict[str, Any]:
-    """A group of POST /v1/rewards; a label that is sent is evidence for its siblings."""
-    return {
-        "group_id": group_id,
-        "query": _query_json(query),
-        "rollouts": [_rollout_json(rollout, with_labels) for rollout in query.rollouts],
-    }
-
-
-def file_query(stored: Mapping[str, Any]) -> FileQuery:
-    """A query of GET /v1/experience as a rollout file keeps it, ids and all."""
-    return FileQuery(
-        query=stored["text"],
-        rollouts=tuple(
-            FileRollout(**{name: rollout[name] for name in FileRollout.__dataclass_fields__ if name in rollout})
-            for rollout in stored["rollouts"]
+def experience_of(line: FileQuery, *, with_labels: bool) -> Experience:
+    """The query to store. `ground_truth` and `tests` belong to a verifier and stay here."""
+    return Experience(
+        _query(line),
+        tuple(
+            StoredRollout(
+                _rollout(rollout, with_labels),
+                rollout.id,
+                rollout.label_source if with_labels and rollout.label is not None else None,
+                rollout.policy,
+                rollout.step,
+            )
+            for rollout in line.rollouts
         ),
-        id=stored["id"],
-        dataset=stored["dataset"],
-        domain=stored["domain"],
     )
+
+
+def group_of(line: FileQuery, group_id: str, *, with_labels: bool) -> Group:
+    """The group to score; a label that is sent is evidence for its siblings."""
+    return Group(_query(line), tuple(_rollout(rollout, with_labels) for rollout in line.rollouts), group_id)
+
+
+def file_query(stored: Experience) -> FileQuery:
+    """A stored query as a rollout file keeps it, ids and all."""
+    query = stored.query
+    rollouts = tuple(_file_rollout(rollout) for rollout in stored.rollouts)
+    return FileQuery(query.text, rollouts, query.id, query.dataset, query.domain)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -52,20 +48,25 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def _query_json(query: FileQuery) -> dict[str, Any]:
-    return _given({"text": query.query, "id": query.id, "domain": query.domain, "dataset": query.dataset})
+def _query(line: FileQuery) -> Query:
+    return Query(line.query, line.id, cast(Domain | None, line.domain), line.dataset)
 
 
-def _rollout_json(rollout: FileRollout, with_labels: bool) -> dict[str, Any]:
-    fields = {
-        "response": rollout.response,
-        "thinking": rollout.thinking,
-        "answer": rollout.answer,
-        "answer_key": rollout.answer_key,
-        "label": rollout.label if with_labels else None,
-    }
-    return _given(fields)
+def _rollout(line: FileRollout, with_labels: bool) -> Rollout:
+    label = line.label if with_labels else None
+    return Rollout(line.response, line.thinking, line.answer, line.answer_key, label)
 
 
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
+def _file_rollout(stored: StoredRollout) -> FileRollout:
+    rollout = stored.rollout
+    return FileRollout(
+        response=rollout.response,
+        label=rollout.label,
+        policy=stored.policy,
+        id=stored.id,
+        thinking=rollout.thinking,
+        answer=rollout.answer,
+        answer_key=rollout.answer_key,
+        label_source=stored.label_source,
+        step=stored.step,
+    )

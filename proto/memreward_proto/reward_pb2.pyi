@@ -107,6 +107,100 @@ class ScoreRewardsResponse(_message.Message):
     groups: _containers.RepeatedCompositeFieldContainer[ScoredGroup]
     def __init__(self, model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[ScoredGroup, _Mapping]]] = ...) -> None: ...
 
+class PlanLabelsRequest(_message.Message):
+    __slots__ = ("groups", "budget")
+    GROUPS_FIELD_NUMBER: _ClassVar[int]
+    BUDGET_FIELD_NUMBER: _ClassVar[int]
+    groups: _containers.RepeatedCompositeFieldContainer[Group]
+    budget: int
+    def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., budget: _Optional[int] = ...) -> None: ...
+
+class PlannedLabel(_message.Message):
+    __slots__ = ("group_id", "rollout_index", "reason", "gain")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    GAIN_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    rollout_index: int
+    reason: str
+    gain: float
+    def __init__(self, group_id: _Optional[str] = ..., rollout_index: _Optional[int] = ..., reason: _Optional[str] = ..., gain: _Optional[float] = ...) -> None: ...
+
+class SampledRollout(_message.Message):
+    __slots__ = ("group_id", "rollout_index")
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    group_id: str
+    rollout_index: int
+    def __init__(self, group_id: _Optional[str] = ..., rollout_index: _Optional[int] = ...) -> None: ...
+
+class PlanLabelsResponse(_message.Message):
+    __slots__ = ("model_version", "memory_version", "plan", "sample")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PLAN_FIELD_NUMBER: _ClassVar[int]
+    SAMPLE_FIELD_NUMBER: _ClassVar[int]
+    model_version: str
+    memory_version: int
+    plan: _containers.RepeatedCompositeFieldContainer[PlannedLabel]
+    sample: _containers.RepeatedCompositeFieldContainer[SampledRollout]
+    def __init__(self, model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., plan: _Optional[_Iterable[_Union[PlannedLabel, _Mapping]]] = ..., sample: _Optional[_Iterable[_Union[SampledRollout, _Mapping]]] = ...) -> None: ...
+
+class SubmitRolloutRequest(_message.Message):
+    __slots__ = ("run_id", "group_id", "group_attempt", "rollout_index", "group_size", "step", "query", "rollout", "deadline_ms", "allow_partial")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    GROUP_SIZE_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    ALLOW_PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    group_id: str
+    group_attempt: int
+    rollout_index: int
+    group_size: int
+    step: int
+    query: Query
+    rollout: Rollout
+    deadline_ms: int
+    allow_partial: bool
+    def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., step: _Optional[int] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., rollout: _Optional[_Union[Rollout, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., allow_partial: bool = ...) -> None: ...
+
+class SubmitRolloutResponse(_message.Message):
+    __slots__ = ("run_id", "group_id", "group_attempt", "rollout_index", "group_size", "rollouts_present", "partial", "reward", "probability", "status", "source", "model_version", "memory_version")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_ID_FIELD_NUMBER: _ClassVar[int]
+    GROUP_ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    GROUP_SIZE_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_PRESENT_FIELD_NUMBER: _ClassVar[int]
+    PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    REWARD_FIELD_NUMBER: _ClassVar[int]
+    PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    MEMORY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    group_id: str
+    group_attempt: int
+    rollout_index: int
+    group_size: int
+    rollouts_present: int
+    partial: bool
+    reward: float
+    probability: float
+    status: str
+    source: str
+    model_version: str
+    memory_version: int
+    def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., rollouts_present: _Optional[int] = ..., partial: bool = ..., reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., model_version: _Optional[str] = ..., memory_version: _Optional[int] = ...) -> None: ...
+
 class StoredRollout(_message.Message):
     __slots__ = ("id", "response", "thinking", "answer", "answer_key", "label", "label_source", "policy", "step")
     ID_FIELD_NUMBER: _ClassVar[int]
@@ -344,3 +438,61 @@ class ActivateModelRequest(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     model_version: str
     def __init__(self, model_version: _Optional[str] = ...) -> None: ...
+
+class GetTrustRequest(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class TrustFigures(_message.Message):
+    __slots__ = ("rollouts", "share_abstained", "auc", "false_positive_rate", "false_negative_rate", "calibration_error")
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    SHARE_ABSTAINED_FIELD_NUMBER: _ClassVar[int]
+    AUC_FIELD_NUMBER: _ClassVar[int]
+    FALSE_POSITIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+    FALSE_NEGATIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+    CALIBRATION_ERROR_FIELD_NUMBER: _ClassVar[int]
+    rollouts: int
+    share_abstained: float
+    auc: float
+    false_positive_rate: float
+    false_negative_rate: float
+    calibration_error: float
+    def __init__(self, rollouts: _Optional[int] = ..., share_abstained: _Optional[float] = ..., auc: _Optional[float] = ..., false_positive_rate: _Optional[float] = ..., false_negative_rate: _Optional[float] = ..., calibration_error: _Optional[float] = ...) -> None: ...
+
+class StepTrust(_message.Message):
+    __slots__ = ("step", "figures")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    figures: TrustFigures
+    def __init__(self, step: _Optional[int] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ...) -> None: ...
+
+class DomainTrust(_message.Message):
+    __slots__ = ("domain", "trusted", "reason", "figures", "steps")
+    DOMAIN_FIELD_NUMBER: _ClassVar[int]
+    TRUSTED_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    FIGURES_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    domain: str
+    trusted: bool
+    reason: str
+    figures: TrustFigures
+    steps: _containers.RepeatedCompositeFieldContainer[StepTrust]
+    def __init__(self, domain: _Optional[str] = ..., trusted: bool = ..., reason: _Optional[str] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepTrust, _Mapping]]] = ...) -> None: ...
+
+class TrustReport(_message.Message):
+    __slots__ = ("window", "min_rollouts", "min_auc", "max_false_positive_rate", "overall", "domains")
+    WINDOW_FIELD_NUMBER: _ClassVar[int]
+    MIN_ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    MIN_AUC_FIELD_NUMBER: _ClassVar[int]
+    MAX_FALSE_POSITIVE_RATE_FIELD_NUMBER: _ClassVar[int]
+    OVERALL_FIELD_NUMBER: _ClassVar[int]
+    DOMAINS_FIELD_NUMBER: _ClassVar[int]
+    window: int
+    min_rollouts: int
+    min_auc: float
+    max_false_positive_rate: float
+    overall: TrustFigures
+    domains: _containers.RepeatedCompositeFieldContainer[DomainTrust]
+    def __init__(self, window: _Optional[int] = ..., min_rollouts: _Optional[int] = ..., min_auc: _Optional[float] = ..., max_false_positive_rate: _Optional[float] = ..., overall: _Optional[_Union[TrustFigures, _Mapping]] = ..., domains: _Optional[_Iterable[_Union[DomainTrust, _Mapping]]] = ...) -> None: ...

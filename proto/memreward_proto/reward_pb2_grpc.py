@@ -39,6 +39,16 @@ class RewardServiceStub(object):
                 request_serializer=memreward__proto_dot_reward__pb2.ScoreRewardsRequest.SerializeToString,
                 response_deserializer=memreward__proto_dot_reward__pb2.ScoreRewardsResponse.FromString,
                 _registered_method=True)
+        self.PlanLabels = channel.unary_unary(
+                '/memreward.v1.RewardService/PlanLabels',
+                request_serializer=memreward__proto_dot_reward__pb2.PlanLabelsRequest.SerializeToString,
+                response_deserializer=memreward__proto_dot_reward__pb2.PlanLabelsResponse.FromString,
+                _registered_method=True)
+        self.SubmitRollout = channel.unary_unary(
+                '/memreward.v1.RewardService/SubmitRollout',
+                request_serializer=memreward__proto_dot_reward__pb2.SubmitRolloutRequest.SerializeToString,
+                response_deserializer=memreward__proto_dot_reward__pb2.SubmitRolloutResponse.FromString,
+                _registered_method=True)
         self.AddExperience = channel.unary_unary(
                 '/memreward.v1.RewardService/AddExperience',
                 request_serializer=memreward__proto_dot_reward__pb2.AddExperienceRequest.SerializeToString,
@@ -89,6 +99,11 @@ class RewardServiceStub(object):
                 request_serializer=memreward__proto_dot_reward__pb2.ActivateModelRequest.SerializeToString,
                 response_deserializer=memreward__proto_dot_reward__pb2.ModelInfo.FromString,
                 _registered_method=True)
+        self.GetTrust = channel.unary_unary(
+                '/memreward.v1.RewardService/GetTrust',
+                request_serializer=memreward__proto_dot_reward__pb2.GetTrustRequest.SerializeToString,
+                response_deserializer=memreward__proto_dot_reward__pb2.TrustReport.FromString,
+                _registered_method=True)
 
 
 class RewardServiceServicer(object):
@@ -96,6 +111,20 @@ class RewardServiceServicer(object):
 
     def ScoreRewards(self, request, context):
         """POST /v1/rewards: the reward of every rollout; a label inside a group is evidence for its siblings.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def PlanLabels(self, request, context):
+        """POST /v1/label-plan: which rollouts to verify next; nothing is stored, and it works without a model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SubmitRollout(self, request, context):
+        """POST /v1/rollouts: one rollout of a group whose rollouts come one by one; answers when the group is complete.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -171,6 +200,13 @@ class RewardServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetTrust(self, request, context):
+        """GET /v1/trust: how predictions compare with the labels that came inside groups.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RewardServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -178,6 +214,16 @@ def add_RewardServiceServicer_to_server(servicer, server):
                     servicer.ScoreRewards,
                     request_deserializer=memreward__proto_dot_reward__pb2.ScoreRewardsRequest.FromString,
                     response_serializer=memreward__proto_dot_reward__pb2.ScoreRewardsResponse.SerializeToString,
+            ),
+            'PlanLabels': grpc.unary_unary_rpc_method_handler(
+                    servicer.PlanLabels,
+                    request_deserializer=memreward__proto_dot_reward__pb2.PlanLabelsRequest.FromString,
+                    response_serializer=memreward__proto_dot_reward__pb2.PlanLabelsResponse.SerializeToString,
+            ),
+            'SubmitRollout': grpc.unary_unary_rpc_method_handler(
+                    servicer.SubmitRollout,
+                    request_deserializer=memreward__proto_dot_reward__pb2.SubmitRolloutRequest.FromString,
+                    response_serializer=memreward__proto_dot_reward__pb2.SubmitRolloutResponse.SerializeToString,
             ),
             'AddExperience': grpc.unary_unary_rpc_method_handler(
                     servicer.AddExperience,
@@ -229,6 +275,11 @@ def add_RewardServiceServicer_to_server(servicer, server):
                     request_deserializer=memreward__proto_dot_reward__pb2.ActivateModelRequest.FromString,
                     response_serializer=memreward__proto_dot_reward__pb2.ModelInfo.SerializeToString,
             ),
+            'GetTrust': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetTrust,
+                    request_deserializer=memreward__proto_dot_reward__pb2.GetTrustRequest.FromString,
+                    response_serializer=memreward__proto_dot_reward__pb2.TrustReport.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'memreward.v1.RewardService', rpc_method_handlers)
@@ -257,6 +308,60 @@ class RewardService(object):
             '/memreward.v1.RewardService/ScoreRewards',
             memreward__proto_dot_reward__pb2.ScoreRewardsRequest.SerializeToString,
             memreward__proto_dot_reward__pb2.ScoreRewardsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PlanLabels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memreward.v1.RewardService/PlanLabels',
+            memreward__proto_dot_reward__pb2.PlanLabelsRequest.SerializeToString,
+            memreward__proto_dot_reward__pb2.PlanLabelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SubmitRollout(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memreward.v1.RewardService/SubmitRollout',
+            memreward__proto_dot_reward__pb2.SubmitRolloutRequest.SerializeToString,
+            memreward__proto_dot_reward__pb2.SubmitRolloutResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -527,6 +632,33 @@ class RewardService(object):
             '/memreward.v1.RewardService/ActivateModel',
             memreward__proto_dot_reward__pb2.ActivateModelRequest.SerializeToString,
             memreward__proto_dot_reward__pb2.ModelInfo.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetTrust(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memreward.v1.RewardService/GetTrust',
+            memreward__proto_dot_reward__pb2.GetTrustRequest.SerializeToString,
+            memreward__proto_dot_reward__pb2.TrustReport.FromString,
             options,
             channel_credentials,
             insecure,

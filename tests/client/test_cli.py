@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from client.command_line import run_command
 from client.learning_engine import LearningEngine
-from memreward_client import cli, ingestion, training
+from memreward_client import Experience, ingestion, training
 from memreward_client.rollout_files import FileQuery, FileRollout, read_rollout_file, write_rollout_file
-from memreward_service.records import ModelInfo
+from memreward_service.errors import Unavailable
+from memreward_service.records import Experience as StoredExperience
+from memreward_service.records import ExperienceReceipt, ModelInfo
 from serving import Address, serving
 
 BASE_INSTALL = """
@@ -125,14 +128,14 @@ def test_an_interrupted_ingest_says_how_far_it_came(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    whole = ingestion.experience_json
+    whole = ingestion.experience_of
 
-    def interrupt_at_the_fourth(query: FileQuery, *, with_labels: bool) -> dict[str, object]:
+    def interrupt_at_the_fourth(query: FileQuery, *, with_labels: bool) -> Experience:
         if query.id == "sum-3":
             raise KeyboardInterrupt
         return whole(query, with_labels=with_labels)
 
-    monkeypatch.setattr(ingestion, "experience_json", interrupt_at_the_fourth)
+    monkeypatch.setattr(ingestion, "experience_of", interrupt_at_the_fourth)
     stopped = run_command(capsys, "ingest", rollout_file, "--url", address.http, "--batch", 2)
     assert stopped.code == 130
     assert "2 queries are stored" in stopped.err
@@ -281,12 +284,42 @@ def test_keys(rollout_file: Path, capsys: pytest.CaptureFixture[str], monkeypatc
         assert run_command(capsys, "models", "--url", address.http).code == 0
 
 
-def test_nobody_at_the_url(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "ServiceSession", lambda url, key: ingestion.ServiceSession(url, key, attempts=1))
-    done = run_command(capsys, "models", "--url", "http://127.0.0.1:9")
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9", "grpc://127.0.0.1:9"])
+def test_nobody_at_the_url(url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    # One that waits would fail here, and not only be slow.
+    monkeypatch.setattr(time, "sleep", lambda _: pytest.fail("nobody is there to wait for"))
+    done = run_command(capsys, "models", "--url", url)
     assert done.code == 1
-    assert done.err.startswith("memreward: No service is reachable at http://127.0.0.1:9: start one")
-    assert run_command(capsys, "models", "--url", "localhost:8080").code == 1
+    assert (
+        done.err
+        == f"memreward: No service is reachable at {url}: start one with `memreward serve`, or name it by --url.\n"
+    )
+
+
+def test_a_url_that_names_no_transport(capsys: pytest.CaptureFixture[str]) -> None:
+    done = run_command(capsys, "models", "--url", "localhost:8080")
+    assert done.code == 1
+    assert done.err.startswith(
+        "memreward: localhost:8080 is no URL of a service: a URL of a service starts with http://"
+    )
+
+
+def test_a_service_that_restarts_in_the_middle_is_waited_for(
+    address: Address, engine: LearningEngine, rollout_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refusals = [Unavailable("The service is stopping.", retry_after=0)] * 2
+    stored = engine.add_experience
+
+    async def away_twice(queries: Sequence[StoredExperience]) -> ExperienceReceipt:
+        if engine.experience and refusals:
+            raise refusals.pop()
+        return await stored(queries)
+
+    engine.add_experience = away_twice  # type: ignore[method-assign]
+    done = run_command(capsys, "ingest", rollout_file, "--url", address.http, "--batch", 2, "--no-wait")
+    assert done.code == 0, done.err
+    assert refusals == []
+    assert len(engine.experience) == 5
 
 
 def test_wrong_usage_is_exit_code_2(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import io
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.console import Console
 
+from memreward_client import Prediction, ScoredGroup, Source
 from memreward_client.atomic_file import atomic_file
 from memreward_client.predictions import (
     PredictedGroup,
@@ -24,14 +24,11 @@ from memreward_client.predictions import (
 from memreward_client.rollout_files import FileQuery, FileRollout
 
 
-def predicted(*rollouts: tuple[float | None, float | None, str | None]) -> PredictedGroup:
+def predicted(*rollouts: tuple[float | None, float | None, Source | None]) -> PredictedGroup:
     """A group of (label, reward, source)."""
     query = FileQuery("What [b]is[/b] it?", tuple(FileRollout("So\nA: 4", label) for label, _, _ in rollouts))
-    answers: list[dict[str, Any]] = [
-        {"reward": reward, "probability": reward, "status": "ok", "source": source, "explanation": None}
-        for _, reward, source in rollouts
-    ]
-    return PredictedGroup(query, {"rollouts": answers, "neighbors": []}, "m-1", 3)
+    answers = tuple(Prediction(reward, reward, "ok", source) for _, reward, source in rollouts)
+    return PredictedGroup(query, ScoredGroup("0", answers, ()), "m-1", 3)
 
 
 def test_only_predicted_rewards_are_compared_with_labels() -> None:

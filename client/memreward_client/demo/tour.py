@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from memreward_client.client import RewardClient
 from memreward_client.ingestion import Ingested, await_memory, ingest_file
 from memreward_client.predictions import (
     RIGHT,
@@ -22,8 +23,7 @@ from memreward_client.predictions import (
     summarise_truth,
 )  # fmt: skip
 from memreward_client.rollout_files import FileQuery, read_rollout_file, write_rollout_file
-from memreward_client.service_http import ServiceSession
-from memreward_client.training import follow_training, metrics_table, start_training
+from memreward_client.training import follow_training, metrics_table
 
 from .rollouts import write_demo_files
 from .service_process import HOST, DemoError, ServiceProcess, free_port
@@ -46,7 +46,7 @@ EXAMPLE = {
 def give_tour(data_dir: Path, *, http_port: int, grpc_port: int, once: bool) -> None:
     """Start a service on `data_dir`, teach it, show what it predicts; serve on until Ctrl-C unless `once`.
 
-    A second tour over the same folder finds its experience there. Raises DemoError, ServiceError, OSError.
+    A second tour over the same folder finds its experience there. Raises DemoError, MemRewardError, OSError.
     """
     http_port, grpc_port = free_port(http_port, "--port"), free_port(grpc_port, "--grpc-port")
     labelled, asked = write_demo_files(data_dir, SEED)
@@ -58,9 +58,9 @@ def give_tour(data_dir: Path, *, http_port: int, grpc_port: int, once: bool) -> 
         console.rule("1. A service starts, with everything it needs inside")
         print(f"Waiting for {url} (log: {log}) ...", flush=True)
         service.await_answer(url)
-        with ServiceSession(url) as session:
-            _teach(session, console, labelled)
-            _show_rewards(session, console, asked)
+        with RewardClient(url) as client:
+            _teach(client, console, labelled)
+            _show_rewards(client, console, asked)
         console.rule("5. Try it yourself")
         if once:
             print("The service of this tour ends now. Start it again with what it knows:")
@@ -75,25 +75,25 @@ def give_tour(data_dir: Path, *, http_port: int, grpc_port: int, once: bool) -> 
             print("\nThe service stops.")
 
 
-def _teach(session: ServiceSession, console: Console, labelled: Path) -> None:
+def _teach(client: RewardClient, console: Console, labelled: Path) -> None:
     console.rule("2. It stores rollouts whose true rewards are known: a fifth of all queries")
-    done: Ingested = ingest_file(session, labelled)
-    await_memory(session, done.version)
+    done: Ingested = ingest_file(client, labelled)
+    await_memory(client, done.version)
     print(f"{done.queries} queries stored ({done.queries_added} of them new), 8 labelled rollouts each.")
     console.rule("3. It trains a graph neural network on them")
-    job = follow_training(session, start_training(session))
+    job = follow_training(client, client.start_training().job_id)
     console.print(metrics_table(job))
 
 
-def _show_rewards(session: ServiceSession, console: Console, asked: Path) -> None:
+def _show_rewards(client: RewardClient, console: Console, asked: Path) -> None:
     console.rule("4. It predicts the rewards of the others, whose labels it never sees")
-    groups = list(predict_file(session, asked, explain=True))
+    groups = list(predict_file(client, asked, explain=True))
     shown = mixed_group(groups)
     console.print(rewards_view(shown, explain=True))
     for sentence in describe_group(shown):
         print(f"- {sentence}")
     print("Now the label of one rollout of each group goes with the question, as evidence for its siblings.")
-    verified = verified_groups(session, asked)
+    verified = verified_groups(client, asked)
     rows = {
         "agreement majority, no label": summarise_majority(groups),
         "MemReward, no label": summarise_truth(groups),
@@ -102,12 +102,12 @@ def _show_rewards(session: ServiceSession, console: Console, asked: Path) -> Non
     console.print(summary_table(rows))
 
 
-def verified_groups(session: ServiceSession, asked: Path) -> list[PredictedGroup]:
+def verified_groups(client: RewardClient, asked: Path) -> list[PredictedGroup]:
     """The groups of `asked` predicted once more, the label of each group's first rollout sent along."""
     queries = list(read_rollout_file(asked))
     one_label = asked.with_name("one-label.jsonl")
     write_rollout_file(one_label, map(only_first_label, queries))
-    predicted = predict_file(session, one_label, with_labels=True)
+    predicted = predict_file(client, one_label, with_labels=True)
     return [replace(group, query=query) for group, query in zip(predicted, queries, strict=True)]
 
 
@@ -127,9 +127,9 @@ def mixed_group(groups: Sequence[PredictedGroup]) -> PredictedGroup:
 
 def majority_rewards(group: PredictedGroup) -> list[bool]:
     """What plain agreement rewards: the rollouts with the most shared answer, the earliest on a tie."""
-    explanations = [prediction["explanation"] for prediction in group.scored["rollouts"]]
-    winner = max(explanations, key=lambda explanation: explanation["agreement"])["answer_key"]
-    return [explanation["answer_key"] == winner for explanation in explanations]
+    explanations = [prediction.explanation for prediction in group.scored.rollouts if prediction.explanation]
+    winner = max(explanations, key=lambda explanation: explanation.agreement).answer_key
+    return [explanation.answer_key == winner for explanation in explanations]
 
 
 def summarise_majority(groups: Sequence[PredictedGroup]) -> TruthSummary:
@@ -151,7 +151,7 @@ def summarise_majority(groups: Sequence[PredictedGroup]) -> TruthSummary:
 def describe_group(group: PredictedGroup) -> list[str]:
     """A few sentences on what the table of one group shows."""
     truths = [(rollout.label or 0) >= RIGHT for rollout in group.query.rollouts]
-    rewarded = [(prediction["reward"] or 0) >= RIGHT for prediction in group.scored["rollouts"]]
+    rewarded = [(prediction.reward or 0) >= RIGHT for prediction in group.scored.rollouts]
     majority_right = truths[majority_rewards(group).index(True)]
     matching = sum(reward == truth for reward, truth in zip(rewarded, truths, strict=True))
     sentences = [
@@ -159,10 +159,10 @@ def describe_group(group: PredictedGroup) -> list[str]:
         f"The answer that most rollouts share is {'right' if majority_right else 'wrong'} here.",
         f"MemReward's rewards match the truth for {matching} of {len(truths)} rollouts.",
     ]
-    if group.scored["neighbors"]:
-        nearest = group.scored["neighbors"][0]
-        text = clip(nearest["text"], 70)
-        sentences.append(f'The nearest query in memory (cosine {nearest["similarity"]:.2f}) is "{text}"')
+    if group.scored.neighbors:
+        nearest = group.scored.neighbors[0]
+        text = clip(nearest.text, 70)
+        sentences.append(f'The nearest query in memory (cosine {nearest.similarity:.2f}) is "{text}"')
     return sentences
 
 
