@@ -9,6 +9,7 @@ MemRewardError
  ├── Overloaded           admission is full; try again after `retry_after` seconds
  ├── ModelNotTrained      nothing to predict with yet: train first
  ├── NotEnoughLabels      training needs more labelled rollouts
+ ├── NotScored            a rollout has no reward, and the caller's format has no word for that
  ├── DeadlineExceeded     the caller's deadline passed first
  ├── Unavailable          shutting down, or a part the service cannot do without is away
  └── Internal             anything else; its text never carries str(exc)
@@ -84,6 +85,12 @@ class NotEnoughLabels(MemRewardError):
     code, http_status, grpc_code = "not_enough_labels", 409, "FAILED_PRECONDITION"
 
 
+class NotScored(MemRewardError):
+    """A rollout has no reward, asked for in a trainer's format that cannot say so; details carry its `status`."""
+
+    code, http_status, grpc_code = "not_scored", 422, "FAILED_PRECONDITION"
+
+
 class DeadlineExceeded(MemRewardError):
     """The caller's deadline passed before the answer was ready."""
 
@@ -104,7 +111,7 @@ ERROR_TABLE: dict[str, tuple[int, str]] = {
     kind.code: (kind.http_status, kind.grpc_code)
     for kind in (
         InvalidArgument, NotFound, Conflict, Unauthenticated, TooLarge, Overloaded, ModelNotTrained,
-        NotEnoughLabels, DeadlineExceeded, Unavailable, Internal,
+        NotEnoughLabels, NotScored, DeadlineExceeded, Unavailable, Internal,
     )
 }  # fmt: skip
 """code -> (HTTP status, gRPC status name): the table of the README, and what the transports answer."""

@@ -126,6 +126,147 @@ class Scored:
     groups: tuple[ScoredGroup, ...]
 
 
+class PlanReason(StrEnum):
+    """Why a label is worth its price: it tells of the most frequent answer; of the next one, after the more frequent
+    was wrong; of an answer in doubt; or it belongs to the random sample that tells how good the rewards are."""
+
+    MAJORITY = "majority_answer"
+    SECOND = "second_answer"
+    UNCERTAIN = "uncertain"
+    CALIBRATION = "calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedLabel:
+    """One rollout to verify. `gain`: rewards expected to become right by its label, its own included."""
+
+    group_id: str
+    rollout_index: int
+    reason: PlanReason
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class SampledRollout:
+    """A rollout of the random sample."""
+
+    group_id: str
+    rollout_index: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlan:
+    """Which rollouts to verify next, in order. `sample`: all rollouts drawn at random so far, whether their label is
+    known or planned here. `model_version` is None where no model is trained: then agreement alone is believed."""
+
+    model_version: str | None
+    memory_version: int
+    plan: tuple[PlannedLabel, ...]
+    sample: tuple[SampledRollout, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustFigures:
+    """How `rollouts` labelled rollouts, each predicted without its own label, compare with their labels.
+
+    All in [0, 1]; None where not defined (the AUC of right ones only). The two rates are over the rollouts that would
+    have got a reward, not abstained. They hold for the labelled rollouts, often no random sample.
+    """
+
+    rollouts: int
+    share_abstained: float | None
+    auc: float | None
+    false_positive_rate: float | None
+    false_negative_rate: float | None
+    calibration_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepTrust:
+    """The figures of one training step."""
+
+    step: int
+    figures: TrustFigures
+
+
+@dataclass(frozen=True, slots=True)
+class DomainTrust:
+    """The figures of one domain, and of its last steps, in order. Where not `trusted`, all its predictions are ABSTAIN,
+    for the `reason`, a sentence."""
+
+    domain: Domain
+    trusted: bool
+    reason: str | None
+    figures: TrustFigures
+    steps: tuple[StepTrust, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TrustReport:
+    """Trust in the predictions of the last `window` labelled rollouts of each domain seen, and of all together.
+
+    The bounds are those of the settings, None where off; they hold from `min_rollouts` rollouts on.
+    """
+
+    window: int
+    min_rollouts: int
+    min_auc: float | None
+    max_false_positive_rate: float | None
+    overall: TrustFigures
+    domains: tuple[DomainTrust, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupKey:
+    """Which group a rollout sent alone belongs to; a re-sampled group has the next `group_attempt`."""
+
+    run_id: str
+    group_id: str
+    group_attempt: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One rollout sent alone; (`key`, `rollout_index`) is its identity: sent again, it is the same rollout.
+
+    The group is complete when `group_size` rollouts, of index 0 to group_size - 1, are there. The call waits for that
+    at most `deadline_seconds`; then the rollouts that are there are scored if `allow_partial`, else the answer is
+    TIMEOUT. `step` is the training step, by which trust is told.
+    """
+
+    key: GroupKey
+    rollout_index: int
+    group_size: int
+    query: Query
+    rollout: Rollout
+    deadline_seconds: float
+    allow_partial: bool = False
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutReward:
+    """The answer to one rollout sent alone. `reward`, `probability`, `status`, `source`: as in Prediction.
+
+    `rollouts_present` rollouts of the group were there and were scored together (or waited, where TIMEOUT); `partial`
+    says that the answer was made without the others. The versions are None unless a model was asked.
+    """
+
+    run_id: str
+    group_id: str
+    group_attempt: int
+    rollout_index: int
+    group_size: int
+    rollouts_present: int
+    partial: bool
+    reward: float | None
+    probability: float | None
+    status: Status
+    source: Source | None
+    model_version: str | None
+    memory_version: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class StoredRollout:
     """A rollout as memory keeps it. `label_source` says who gave the label (for example `verifier` or `expert`)."""

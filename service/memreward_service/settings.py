@@ -12,6 +12,9 @@ from typing import Literal, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+MAX_DEADLINE_MS = 3_600_000
+"""The longest that a rollout sent alone may wait for the rest of its group: an hour."""
+
 
 class Settings(BaseSettings):
     """Everything that can be set; each field is MEMREWARD_<NAME> in the environment, --<name> on the command line."""
@@ -65,6 +68,21 @@ class Settings(BaseSettings):
     abstain_margin: float = Field(0.0, ge=0, lt=0.5)
     """Abstain where the probability is closer than this to the threshold; 0 never abstains."""
 
+    calibration_share: float = Field(0.05, ge=0, le=1)
+    """Of the labels that are planned, the share that goes to rollouts drawn at random: they tell without bias how good
+    the rewards are."""
+
+    trust_window: int = Field(2000, ge=1)
+    """Labelled rollouts of each domain, the last ones, whose labels are compared with predictions that did not see
+    them."""
+    trust_min_auc: float | None = Field(None, ge=0, le=1)
+    """Abstain from all predictions of a domain while their AUC over that window is under this (default: off)."""
+    trust_max_false_positive_rate: float | None = Field(None, ge=0, le=1)
+    """Abstain from all predictions of a domain while their false-positive rate over that window is over this
+    (default: off)."""
+    trust_min_rollouts: int = Field(50, ge=1)
+    """Labelled rollouts of a domain from which the two bounds hold."""
+
     training_seeds: int = Field(3, ge=1, le=32)
     """Independent training runs; the best is kept by false-positive rate on held-out queries."""
     training_epochs: int = Field(60, ge=1, le=10_000)
@@ -88,6 +106,17 @@ class Settings(BaseSettings):
     """Requests in flight; one more is answered 429 / RESOURCE_EXHAUSTED at once."""
     max_batch_rollouts: int = Field(4_096, ge=1)
     """Rollouts of concurrent callers scored in one forward pass at most."""
+    rendezvous: Literal["process", "redis"] = "process"
+    """Where rollouts sent one by one meet: in this process, or in Redis, which all replicas of the service share."""
+    rendezvous_deadline_ms: int = Field(60_000, ge=0, le=MAX_DEADLINE_MS)
+    """How long a rollout sent alone waits for the rest of its group where the caller does not say."""
+    rendezvous_keep_seconds: float = Field(600.0, gt=0)
+    """How long a group that nobody waits for, and its answers, are kept after the last call."""
+    rendezvous_max_bytes: int = Field(256 * 2**20, ge=2**20)
+    """What the groups kept may hold in all, and what the calls that wait may hold; one more is answered 429."""
+    unscored_reward: float | None = Field(None, allow_inf_nan=False)
+    """What trainers with a format of their own (/get_reward, /rm, /verify) get for a rollout that could not be scored
+    (default: the error not_scored)."""
     torch_threads: int | None = Field(None, ge=1)
     """Threads of one PyTorch operation in encoding and training (default: PyTorch's choice); scoring takes one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -99,6 +128,24 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"HOST {self.host} is reachable from other machines: set MEMREWARD_API_KEYS, "
                 "or MEMREWARD_ALLOW_ANONYMOUS=true if the network is private"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _shared_groups_need_redis(self) -> Self:
+        if self.rendezvous == "redis" and self.redis_url is None:
+            raise ValueError(
+                "RENDEZVOUS redis needs a Redis in which the groups meet: set MEMREWARD_REDIS_URL, "
+                "or MEMREWARD_RENDEZVOUS=process if there is one replica"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _trust_can_be_judged(self) -> Self:
+        if self.trust_min_rollouts > self.trust_window:
+            raise ValueError(
+                f"TRUST_MIN_ROLLOUTS {self.trust_min_rollouts} is more than TRUST_WINDOW {self.trust_window} holds: "
+                "lower the one, or raise the other"
             )
         return self
 

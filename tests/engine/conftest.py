@@ -1,11 +1,18 @@
-"""One PyTorch thread: on networks this small, threads that share cores with others only wait for each other."""
+"""Both meeting places of the rendezvous; and one PyTorch thread for all.
+
+On networks this small, threads that share cores with others only wait for each other.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+
+from engine.replicas import FakeScorer, Replicas
+from memreward_service.store import ExperienceStore
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -14,3 +21,18 @@ def _one_torch_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(params=["process", "redis"])
+def replicas(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Replicas]:
+    if request.param == "redis":
+        yield Replicas(None, request.getfixturevalue("redis_url"))
+    else:
+        store = ExperienceStore(f"sqlite:///{tmp_path}/store.sqlite3")
+        yield Replicas(store, None)
+        store.close()
+
+
+@pytest.fixture
+def scorer() -> FakeScorer:
+    return FakeScorer()

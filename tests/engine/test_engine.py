@@ -10,14 +10,39 @@ from typing import Any
 import pytest
 
 from engine.hash_encoder import HashEncoder
-from engine.synthetic_groups import experience_of, flipped, lively_model, synthetic_group, unlabelled, with_labels
+from engine.replicas import metric
+from engine.synthetic_groups import (
+    experience_of,
+    flipped,
+    lively_model,
+    parsed,
+    synthetic_group,
+    unlabelled,
+    with_labels,
+)
 from engine.waiting import until
 from memreward_service.engine import engine as engine_module
 from memreward_service.engine.attachment import AttachRule
 from memreward_service.engine.engine import Engine
+from memreward_service.engine.label_planner import label_plan, open_group
 from memreward_service.engine.model_registry import ModelRegistry, TrainingFacts
-from memreward_service.errors import Conflict, ModelNotTrained, NotEnoughLabels, NotFound, Unavailable
-from memreward_service.records import Group, JobStatus, Label, Query, Scored, Source, TrainingOptions
+from memreward_service.engine.scorer import belief_about
+from memreward_service.errors import Conflict, ModelNotTrained, NotEnoughLabels, NotFound, Overloaded, Unavailable
+from memreward_service.records import (
+    Domain,
+    Group,
+    GroupKey,
+    JobStatus,
+    Label,
+    PlanReason,
+    Query,
+    Rollout,
+    RolloutReward,
+    Scored,
+    Source,
+    Submission,
+    TrainingOptions,
+)  # fmt: skip
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 
@@ -63,6 +88,17 @@ async def ended(engine: Engine, job_id: str) -> JobStatus:
     return engine.training_job(job_id).status
 
 
+def sent_alone(group: Group) -> list[Submission]:
+    """The rollouts of a group, each to be sent alone."""
+    size = len(group.rollouts)
+    key = GroupKey("run", group.group_id)
+    return [Submission(key, index, size, group.query, rollout, 20.0) for index, rollout in enumerate(group.rollouts)]
+
+
+async def submitted(engine: Engine, group: Group) -> list[RolloutReward]:
+    return await asyncio.gather(*map(engine.submit, sent_alone(group)))
+
+
 def probabilities(scored: Scored) -> list[float | None]:
     return [prediction.probability for group in scored.groups for prediction in group.rollouts]
 
@@ -76,6 +112,9 @@ async def test_before_the_first_model_it_says_what_to_do(start: StartEngine) -> 
     with pytest.raises(ModelNotTrained) as error:
         await engine.score(NEW)
     assert error.value.message == sentence
+    with pytest.raises(ModelNotTrained):
+        await engine.submit(sent_alone(NEW[0])[0])
+    assert metric("rollouts") == 0, "nothing is held that cannot be scored"
     assert engine.models() == []
     with pytest.raises(NotEnoughLabels):
         engine.start_training(TrainingOptions())
@@ -109,6 +148,66 @@ async def test_experience_training_rewards(start: StartEngine) -> None:
         assert all(prediction.explanation is not None for prediction in group.rollouts)
     with pytest.raises(NotFound):
         engine.training_job("no such job")
+
+
+async def test_rollouts_sent_one_by_one_get_what_their_group_gets(start: StartEngine, tmp_path: Path) -> None:
+    save_model(tmp_path / "data")
+    encoder = HashEncoder()
+    engine = await start(encoder=encoder, max_concurrent_requests=1)
+    await until(lambda: engine.ready() is None)
+    await fill(engine)
+    labelled = with_labels(NEW[4], [1.0, *[None] * 5])
+    first, *rest = sent_alone(labelled)
+    waiting = asyncio.create_task(engine.submit(first))
+    await until(lambda: labelled.query.text in encoder.encoded)
+    answers = await asyncio.gather(waiting, *map(engine.submit, rest))
+    assert len(set(encoder.encoded)) == len(encoder.encoded), "no text is encoded twice"
+    scored = await engine.score([labelled])
+    predictions = scored.groups[0].rollouts
+    assert [answer.probability for answer in answers] == pytest.approx([p.probability for p in predictions], abs=1e-6)
+    assert [answer.reward for answer in answers] == [p.reward for p in predictions]
+    assert [answer.source for answer in answers] == [Source.LABEL, *[Source.GNN] * 5]
+    assert {(a.model_version, a.memory_version) for a in answers} == {(scored.model_version, scored.memory_version)}
+
+    await engine.stop()
+    again = await start(max_concurrent_requests=1)
+    with pytest.raises(Unavailable, match="being loaded") as loading:
+        await again.submit(first)
+    assert loading.value.details == {"retry_after": 1.0}
+    with pytest.raises(Unavailable, match="being loaded"):
+        await again.score(NEW)
+    await until(lambda: again.ready() is None)
+    assert await submitted(again, labelled) == answers
+
+
+async def test_calls_that_wait_for_their_group_hold_no_stop_up(start: StartEngine, tmp_path: Path) -> None:
+    save_model(tmp_path / "data")
+    engine = await start()
+    await until(lambda: engine.ready() is None)
+    waiting = [asyncio.create_task(engine.submit(submission)) for submission in sent_alone(NEW[3])[1:]]
+    await until(lambda: metric("calls_waiting") == len(waiting))
+    engine.end_waiting()
+    errors = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(error) for error in errors] == [Unavailable] * len(waiting)
+    with pytest.raises(Unavailable):
+        await engine.submit(sent_alone(NEW[3])[0])
+    assert len(probabilities(await engine.score(NEW))) == 27, "everything else goes on"
+
+
+async def test_groups_meet_in_redis_where_the_settings_say_so(
+    start: StartEngine, tmp_path: Path, redis_url: str
+) -> None:
+    engines = []
+    for name in ("one", "two"):
+        save_model(tmp_path / name)
+        engines.append(await start(name, rendezvous="redis", redis_url=redis_url))
+        await until(lambda: engines[-1].ready() is None)
+    submissions = sent_alone(NEW[5])
+    answers = await asyncio.gather(*(engines[s.rollout_index % 2].submit(s) for s in submissions))
+    assert [answer.rollout_index for answer in answers] == list(range(7))
+    assert {answer.rollouts_present for answer in answers} == {7}
+    alone = (await engines[0].score([NEW[5]])).groups[0].rollouts
+    assert [answer.probability for answer in answers] == pytest.approx([p.probability for p in alone], abs=1e-6)
 
 
 async def test_an_older_version_can_be_made_active_again(start: StartEngine) -> None:
@@ -160,6 +259,49 @@ async def test_stored_labels_of_a_query_reach_no_prediction_of_it(start: StartEn
     assert "q3" not in {near.query_id for near in (*truth.groups[0].neighbors, *truth.groups[1].neighbors)}
     assert "q3" in {near.query_id for near in truth.groups[2].neighbors}
     assert truth.groups[2] != lie.groups[2], "another query does hear those labels"
+
+
+async def test_labels_are_planned_before_the_first_model_and_go_on_from_what_came_back(start: StartEngine) -> None:
+    engine = await start(calibration_share=0.0)
+    await engine.caught_up()
+    rollouts = (Rollout("#### 5"), Rollout(""), Rollout("#### 4"), Rollout("#### 4"), Rollout("#### 4"))
+    group = Group("g", Query("2 + 2?", "q", Domain.MATH), rollouts)
+    first = await engine.plan_labels([group], 3)
+    assert (first.model_version, first.memory_version, first.sample) == (None, 0, ())
+    assert [(label.rollout_index, label.reason) for label in first.plan] == [(2, PlanReason.MAJORITY)]
+    right = with_labels(group, [None, None, 1.0, None, None])
+    assert (await engine.plan_labels([right], 3)).plan == ()
+    wrong = with_labels(group, [None, None, 0.0, None, None])
+    (second,) = (await engine.plan_labels([wrong], 3)).plan
+    assert (second.group_id, second.rollout_index, second.reason) == ("g", 0, PlanReason.SECOND)
+
+
+async def test_labels_are_planned_by_the_network_as_if_none_were_known(start: StartEngine, tmp_path: Path) -> None:
+    version = save_model(tmp_path / "data")
+    engine = await start(max_concurrent_requests=1)
+    with pytest.raises(Unavailable, match="being loaded"):
+        await engine.plan_labels(NEW, 5)
+    await until(lambda: engine.ready() is None)
+    await fill(engine)
+    plan = await engine.plan_labels(NEW, 5)
+    assert (plan.model_version, plan.memory_version) == (version, 1)
+    assert len({(label.group_id, label.rollout_index) for label in plan.plan}) == len(plan.plan) == 5
+    scored = await engine.score(NEW)
+    believed = {g.group_id: [p.probability or 0.0 for p in g.rollouts] for g in scored.groups}
+    expected = label_plan(
+        [open_group(g, belief_about(parsed(g), believed[g.group_id])) for g in NEW], 5, calibration_share=0.05
+    )
+    assert [(label.group_id, label.rollout_index, label.reason) for label in plan.plan] == [
+        (label.group_id, label.rollout_index, label.reason) for label in expected
+    ]
+    assert [label.gain for label in plan.plan] == pytest.approx([label.gain for label in expected], abs=1e-5)
+
+    every = [with_labels(group, [1.0] * len(group.rollouts)) for group in NEW]
+    labelled = await engine.plan_labels(every, 400)
+    assert labelled.plan == ()
+    assert len(labelled.sample) in (21, 22), "5% of the 27 labels known and the 400 to come"
+    calls = await asyncio.gather(*(engine.plan_labels(NEW, 5) for _ in range(2)), return_exceptions=True)
+    assert sum(isinstance(call, Overloaded) for call in calls) == 1
 
 
 async def test_late_labels_change_the_memory_version_and_the_predictions(start: StartEngine, tmp_path: Path) -> None:

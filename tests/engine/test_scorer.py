@@ -16,8 +16,16 @@ from engine.synthetic_groups import (
 )  # fmt: skip
 from memreward_service.engine.attachment import AttachRule
 from memreward_service.engine.memory import Memory
-from memreward_service.engine.scorer import Question, Reply, ServingModel, reply_to, states_of
-from memreward_service.records import Group, Query, Source
+from memreward_service.engine.scorer import (
+    Question,
+    Reply,
+    ServingModel,
+    agreement_probability,
+    belief_about,
+    reply_to,
+    states_of,
+)  # fmt: skip
+from memreward_service.records import Domain, Group, Query, Rollout, Source
 from memreward_service.settings import Settings
 
 EVERY = AttachRule(neighbors=64, similarity_floor=-1.0, same_domain=True)
@@ -102,3 +110,49 @@ def test_a_label_inside_the_group_reaches_its_siblings_and_not_its_own_reward() 
     assert {p.source for p in (*first[1:], *second[1:], *neither)} == {Source.GNN}
     for other in (second, neither):
         assert any(abs(a.probability - b.probability) > 1e-4 for a, b in zip(first[1:], other[1:], strict=True))
+
+
+def test_beliefs_are_those_before_any_label() -> None:
+    memory, group = memory_of(STORED), NEW[2]
+    none = [None] * 8
+    reply = reply_to([question(NEW[0]), question(group), question(NEW[3])], MODEL, memory, Settings())[1]
+    labelled = with_labels(group, [1.0, 0.0, *none[2:]])
+    (belief,), (same,) = reply.beliefs, reply_to([question(labelled)], MODEL, memory, Settings())[0].beliefs
+    assert belief.probability(none).tolist() == pytest.approx(as_lists(reply)[0], abs=1e-6)
+    assert same.probability(none).tolist() == pytest.approx(belief.probability(none).tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("domain", "signature", "sibling"),
+    [
+        (Domain.MATH, None, 0.005),
+        (Domain.CODE, "prints 2", 0.005),
+        (Domain.CODE, None, 0.4),
+        (Domain.TEXT, None, 0.4),
+    ],
+)  # fmt: skip
+def test_what_is_known_by_its_text_only_excludes_no_sibling(
+    domain: Domain, signature: str | None, sibling: float
+) -> None:
+    rollouts = (Rollout("1", answer_key=signature), Rollout("2"))
+    belief = belief_about(parsed(Group("g", Query("q", "q", domain), rollouts)), [0.4, 0.4])
+    assert belief.key_probability([1.0, None])[1] == pytest.approx(sibling, abs=0.002)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ("4", [0.5]),
+        ("4444", [20 / 21] * 4),
+        ("4455", [0.625] * 4),
+        ("45670123", [0.25 / (0.25 + 0.975)] * 8),
+    ],
+)  # fmt: skip
+def test_before_any_training_agreement_is_believed(answers: str, expected: list[float]) -> None:
+    group = Group("g", Query("q", "q", Domain.MATH), tuple(map(Rollout, answers)))
+    assert agreement_probability(parsed(group)) == pytest.approx(expected)
+
+
+def test_rollouts_without_an_answer_agree_with_nobody() -> None:
+    group = Group("g", Query("q", "q", Domain.MATH), (Rollout("4"), Rollout("", answer_key=""), Rollout("")))
+    assert agreement_probability(parsed(group)) == pytest.approx([2 / 3 / (1.1 + 1 / 3)] * 3)

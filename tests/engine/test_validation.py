@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from memreward_service.engine.datasets import domain_of
@@ -9,6 +12,7 @@ from memreward_service.engine.drafts import (
     LabelDraft,
     QueryDraft,
     StoredRolloutDraft,
+    SubmissionDraft,
 )
 from memreward_service.engine.validation import (
     valid_experience,
@@ -16,10 +20,11 @@ from memreward_service.engine.validation import (
     valid_labels,
     valid_page,
     valid_search,
+    valid_submission,
     valid_training,
 )  # fmt: skip
 from memreward_service.errors import InvalidArgument
-from memreward_service.records import Domain, Label, Rollout, TrainingOptions
+from memreward_service.records import Domain, GroupKey, Label, Query, Rollout, Submission, TrainingOptions
 from memreward_service.settings import Settings
 from memreward_service.store.identity import query_id
 
@@ -175,3 +180,61 @@ def test_numbers_of_questions() -> None:
         with pytest.raises(InvalidArgument, match="whole number from 1 to") as caught:
             valid_training(seeds, epochs)
         assert len(caught.value.message) < 200
+
+
+ALONE = SubmissionDraft("run", "g", None, 2, 3, QueryDraft("2+2", dataset="gsm8k"), Rollout("four", label=0.5))
+
+
+def test_a_rollout_sent_alone() -> None:
+    valid = valid_submission(ALONE, SETTINGS)
+    identity = query_id("2+2", Domain.MATH, "gsm8k")
+    query = Query("2+2", identity, Domain.MATH, "gsm8k")
+    assert valid == Submission(GroupKey("run", "g", 0), 2, 3, query, Rollout("four", label=0.5), 60.0, False, None)
+    (group,) = valid_groups([GroupDraft(QueryDraft("2+2", dataset="gsm8k"), (Rollout("four"),))], SETTINGS)
+    assert group.query == query, "the same query as in a group"
+    chosen = replace(ALONE, group_attempt=7, deadline_ms=0, allow_partial=True, step=9)
+    asked = valid_submission(replace(chosen, query=QueryDraft("2+2", "mine")), SETTINGS)
+    assert (asked.key.group_attempt, asked.deadline_seconds, asked.allow_partial, asked.step) == (7, 0.0, True, 9)
+    assert (asked.query.id, asked.query.domain) == ("mine", Domain.TEXT)
+    patient = Settings(rendezvous_deadline_ms=1500)
+    assert valid_submission(ALONE, patient).deadline_seconds == 1.5
+    assert valid_submission(replace(ALONE, deadline_ms=3_600_000), patient).deadline_seconds == 3600.0
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"run_id": " "}, "run_id"),
+        ({"run_id": "r" * 257}, "run_id"),
+        ({"group_id": ""}, "group_id"),
+        ({"group_id": "g\n"}, "group_id"),
+        ({"group_attempt": -1}, "group_attempt"),
+        ({"group_attempt": 2**63}, "group_attempt"),
+        ({"rollout_index": None}, "rollout_index"),
+        ({"rollout_index": 3}, "rollout_index"),
+        ({"rollout_index": -1}, "rollout_index"),
+        ({"group_size": None}, "group_size"),
+        ({"group_size": 0}, "group_size"),
+        ({"group_size": 4}, "group_size"),
+        ({"query": None}, "query"),
+        ({"query": QueryDraft(" ")}, "query.text"),
+        ({"query": QueryDraft("q", domain="maths")}, "query.domain"),
+        ({"rollout": None}, "rollout"),
+        ({"rollout": Rollout("r" * 11)}, "rollout.response"),
+        ({"rollout": Rollout("r", label=1.5)}, "rollout.label"),
+        ({"deadline_ms": -1}, "deadline_ms"),
+        ({"deadline_ms": 3_600_001}, "deadline_ms"),
+        ({"step": -1}, "step"),
+    ],
+)
+def test_wrong_rollouts_sent_alone(wrong: dict[str, Any], field: str) -> None:
+    with pytest.raises(InvalidArgument) as caught:
+        valid_submission(replace(ALONE, **wrong), SETTINGS)
+    assert caught.value.details["field"] == field
+
+
+def test_a_shared_rendezvous_needs_redis() -> None:
+    with pytest.raises(ValueError, match="set MEMREWARD_REDIS_URL"):
+        Settings(rendezvous="redis")
+    assert Settings(rendezvous="redis", redis_url="redis://localhost").rendezvous == "redis"
+    assert Settings().rendezvous == "process"

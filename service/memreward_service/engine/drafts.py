@@ -32,6 +32,22 @@ class GroupDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class SubmissionDraft:
+    """One rollout sent alone, as sent. What is None was forgotten, or is left to the service."""
+
+    run_id: str
+    group_id: str
+    group_attempt: int | None
+    rollout_index: int | None
+    group_size: int | None
+    query: QueryDraft | None
+    rollout: Rollout | None
+    deadline_ms: int | None = None
+    allow_partial: bool | None = None
+    step: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class StoredRolloutDraft:
     """A rollout to store, as sent."""
 

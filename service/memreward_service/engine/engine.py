@@ -2,9 +2,10 @@
 
 The life of a request is `score`, in order: a permit (admission.py), the texts split into thinking, answer and key
 (answer_keys.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and scored
-(scorer.py: memory.py, graph.py, model.py, rewards.py). The life of experience is `add_experience`: committed to the
-store, answered, then taken into memory by memory_builder.py. training_jobs.py makes models; model_registry.py keeps
-them.
+(scorer.py: memory.py, graph.py, model.py, rewards.py), compared with the labels that came along (trust.py). The life
+of a rollout that is sent alone is `submit`: it waits for its group (rendezvous.py), which then goes the same way. The
+life of experience is `add_experience`: committed to the store, answered, then taken into memory by memory_builder.py.
+training_jobs.py makes models; model_registry.py keeps them.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import torch
 from cachetools import LRUCache
@@ -23,31 +25,54 @@ from memreward_service.engine.embedder import Embedder
 from memreward_service.engine.embedding_cache import EmbeddingCache
 from memreward_service.engine.encoder import Encoder, SentenceEncoder, Vectors
 from memreward_service.engine.group_batch import ParsedGroup, parse_group
+from memreward_service.engine.label_planner import plan_and_sample
 from memreward_service.engine.memory import Memory, NearQuery
 from memreward_service.engine.memory_builder import RETRY_SECONDS, MemoryBuilder
 from memreward_service.engine.model_registry import ModelRegistry
-from memreward_service.engine.scorer import Question, Reply, ServingModel, reply_to
+from memreward_service.engine.rendezvous import Rendezvous
+from memreward_service.engine.rendezvous_place import MeetingPlace
+from memreward_service.engine.rendezvous_process import ProcessPlace
+from memreward_service.engine.rendezvous_redis import RedisPlace
+from memreward_service.engine.scorer import (
+    Question,
+    Reply,
+    ServingModel,
+    agreement_probability,
+    belief_about,
+    reply_to,
+)
 from memreward_service.engine.training_jobs import TrainingJobs
+from memreward_service.engine.trust import Trust, comparisons
 from memreward_service.errors import Conflict, ModelNotTrained, Unavailable
 from memreward_service.records import (
     Experience,
     ExperienceReceipt,
     Group,
+    GroupKey,
     Label,
+    LabelPlan,
     LabelReceipt,
     MemoryStatus,
     ModelInfo,
     Neighbor,
+    Query,
+    Rollout,
+    RolloutReward,
     Scored,
     ScoredGroup,
+    Submission,
     TrainingJob,
     TrainingOptions,
+    TrustReport,
 )  # fmt: skip
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 
 QUERY_TEXTS_KEPT = 50_000
 """Texts of memory queries kept in process for the neighbours of replies. A stored text never changes."""
+
+LOADING_RETRY_SECONDS = 1.0
+"""When a caller who came while the model is being loaded is told to come back."""
 
 _log = logging.getLogger(__name__)
 
@@ -75,9 +100,13 @@ class Engine:
         self._embedder = Embedder(self._encoder, cache, self._store)
         self._registry = ModelRegistry(settings.data_dir / "models", settings.models_kept)
         self._admission = Admission(settings.max_concurrent_requests)
+        self._trust = Trust(settings)
         # A group is too small to share between cores: one thread scores 8 rollouts in a third of the time of two.
         self._compute = ThreadPoolExecutor(1, "compute", initializer=torch.set_num_threads, initargs=(1,))
         self._texts: LRUCache[str, str] = LRUCache(QUERY_TEXTS_KEPT)
+        self._rendezvous = Rendezvous(
+            meeting_place(settings, self._store), self._score_group, self._embed_rollout, settings.rendezvous_max_bytes
+        )
         self._opening: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -93,13 +122,20 @@ class Engine:
             self._settings, self._store, self._embedder, self._registry, self._builder, self._encoder.revision,
             self._device,
         )  # fmt: skip
+        await self._rendezvous.open()
         self._opening = asyncio.create_task(self._open_model(), name="open-model")
+
+    def end_waiting(self) -> None:
+        """End the calls that wait for their group with Unavailable: the first step of a stop, so that the transports
+        do not wait for them. `submit` refuses from here on; everything else goes on."""
+        self._rendezvous.end_calls()
 
     async def stop(self) -> None:
         """Finish what was accepted, snapshot, stop the workers. A second time it does nothing."""
         if self._opening is not None:
             self._opening.cancel()
             await asyncio.wait({self._opening})
+            await self._rendezvous.close()
             await self._batcher.close()
             await self._jobs.stop()
             await self._builder.stop()
@@ -111,23 +147,41 @@ class Engine:
     async def score(self, groups: Sequence[Group], explain: bool = False) -> Scored:
         """Predict the reward of every rollout without a label; a label inside a group is evidence for its siblings.
 
+        Predictions of a domain that is out of the bounds of trust (trust.py) are abstentions.
         Raises Overloaded, ModelNotTrained, Unavailable.
         """
-        if (missing := self.ready()) is not None:
-            raise ModelNotTrained(missing)
+        self._check_ready()
         with self._admission.permit():
-            parsed = await asyncio.to_thread(_parsed, groups)
-            vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
-            reply = await self._batcher.submit(Question(parsed, vectors, explain))
+            reply = await self._trusted_reply(groups, explain)
             texts = await self._query_texts([near.query_id for found in reply.near for near in found])
-        return Scored(
-            reply.model_version,
-            reply.memory_version,
-            tuple(
-                ScoredGroup(group.group_id, predictions, _neighbors(near, texts))
-                for group, predictions, near in zip(groups, reply.predictions, reply.near, strict=True)
-            ),
-        )
+        return _with_neighbors(groups, reply, texts)
+
+    async def submit(self, submission: Submission) -> RolloutReward:
+        """The reward of one rollout sent alone, when its group is there. It takes no permit: most of it is waiting.
+
+        Raises Conflict, Overloaded, TooLarge, ModelNotTrained, Unavailable.
+        """
+        self._check_ready()
+        return await self._rendezvous.submit(submission)
+
+    async def plan_labels(self, groups: Sequence[Group], budget: int) -> LabelPlan:
+        """Which rollouts of `groups` to verify next, `budget` at most; labels inside the groups are known already.
+
+        Before a model is trained it goes by agreement alone (scorer.agreement_probability): nothing can be learned
+        without first labels. Raises Overloaded, and Unavailable while the model is being loaded.
+        """
+        with self._admission.permit():
+            try:
+                self._check_ready()
+            except ModelNotTrained:
+                parsed = await asyncio.to_thread(_parsed, groups)
+                beliefs = tuple(belief_about(group, agreement_probability(group)) for group in parsed)
+                versions: tuple[str | None, int] = None, self._builder.memory.version
+            else:
+                reply = await self._reply_to(groups, explain=False)
+                beliefs, versions = reply.beliefs, (reply.model_version, reply.memory_version)
+            share = self._settings.calibration_share
+            return LabelPlan(*versions, *await asyncio.to_thread(plan_and_sample, groups, beliefs, budget, share))
 
     async def add_experience(self, queries: Sequence[Experience]) -> ExperienceReceipt:
         """Store durably, then answer. Same content again changes nothing. Raises InvalidArgument, Conflict."""
@@ -197,6 +251,10 @@ class Engine:
         await self._serve_version(model_version, self._registry.activate)
         return next(info for info in self._registry.infos() if info.model_version == model_version)
 
+    def trust(self) -> TrustReport:
+        """How predictions compare with the labels that came in /v1/rewards and /v1/rollouts since the start."""
+        return self._trust.report()
+
     def ready(self) -> str | None:
         """None when /v1/rewards can answer; else one sentence that says what is missing and what to do."""
         if self._builder.serving is not None:
@@ -248,6 +306,45 @@ class Engine:
         trained.network.to(self._device)
         await self._builder.serve(ServingModel(version, trained), record)
 
+    def _check_ready(self) -> None:
+        """Raises Unavailable while the model is being loaded, which passes, and ModelNotTrained where there is none."""
+        if (missing := self.ready()) is None:
+            return
+        if self._opening is not None and not self._opening.done():
+            raise Unavailable(missing, retry_after=LOADING_RETRY_SECONDS)
+        raise ModelNotTrained(missing)
+
+    async def _reply_to(self, groups: Sequence[Group], explain: bool) -> Reply:
+        """Predictions for groups, from their texts on."""
+        parsed = await asyncio.to_thread(_parsed, groups)
+        vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
+        return await self._batcher.submit(Question(parsed, vectors, explain))
+
+    async def _trusted_reply(
+        self, groups: Sequence[Group], explain: bool, key: GroupKey | None = None, step: int | None = None
+    ) -> Reply:
+        """Predictions as they are answered. The labels of the groups are compared first: what they say of trust holds
+        for these answers already."""
+        reply = await self._reply_to(groups, explain)
+        if any(rollout.label is not None for group in groups for rollout in group.rollouts):
+            self._trust.record(await asyncio.to_thread(comparisons, groups, reply.beliefs, key, step))
+        guarded = (
+            self._trust.guarded(group.query.domain, predictions)
+            for group, predictions in zip(groups, reply.predictions, strict=True)
+        )
+        return replace(reply, predictions=tuple(guarded))
+
+    async def _score_group(self, group: Group, key: GroupKey, step: int | None) -> Scored:
+        """A group of the rendezvous, whose answers name no neighbors."""
+        reply = await self._trusted_reply([group], explain=False, key=key, step=step)
+        return Scored(
+            reply.model_version, reply.memory_version, (ScoredGroup(group.group_id, reply.predictions[0], ()),)
+        )
+
+    async def _embed_rollout(self, query: Query, rollout: Rollout) -> None:
+        parsed = await asyncio.to_thread(parse_group, query, (rollout,))
+        await self._embedder.embed(parsed.texts)
+
     async def _replies(self, questions: Sequence[Question]) -> Sequence[Reply]:
         return await asyncio.get_running_loop().run_in_executor(self._compute, self._reply, questions)
 
@@ -266,6 +363,14 @@ class Engine:
         return known
 
 
+def meeting_place(settings: Settings, store: ExperienceStore) -> MeetingPlace:
+    """Where rollouts that are sent alone meet, as the settings say."""
+    if settings.rendezvous == "redis":
+        assert settings.redis_url is not None, "the settings check it"
+        return RedisPlace(settings.redis_url, settings.rendezvous_keep_seconds, settings.rendezvous_max_bytes)
+    return ProcessPlace(store, settings.rendezvous_keep_seconds, settings.rendezvous_max_bytes)
+
+
 def resolved_device(device: str) -> str:
     """`auto` is the GPU where PyTorch sees one."""
     if device == "auto":
@@ -275,6 +380,17 @@ def resolved_device(device: str) -> str:
 
 def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:
     return tuple(parse_group(group.query, group.rollouts) for group in groups)
+
+
+def _with_neighbors(groups: Sequence[Group], reply: Reply, texts: dict[str, str]) -> Scored:
+    return Scored(
+        reply.model_version,
+        reply.memory_version,
+        tuple(
+            ScoredGroup(group.group_id, predictions, _neighbors(near, texts))
+            for group, predictions, near in zip(groups, reply.predictions, reply.near, strict=True)
+        ),
+    )
 
 
 def _neighbors(near: Sequence[NearQuery], texts: dict[str, str]) -> tuple[Neighbor, ...]:

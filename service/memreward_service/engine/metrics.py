@@ -29,7 +29,7 @@ def reward_metrics(label: Floats, probability: Floats, group: NDArray[np.int64],
         "f1": float(f1_score(truth, reward, zero_division=0.0)) if truth.any() else np.nan,
         "false_positive_rate": _mean(reward[~truth]),
         "false_negative_rate": _mean(~reward[truth]),
-        "calibration_error": _calibration_error(label, probability),
+        "calibration_error": calibration_error(label, probability),
     }
     return {name: value for name, value in figures.items() if np.isfinite(value)}
 
@@ -54,7 +54,8 @@ def _mean(values: NDArray[np.bool_]) -> float:
     return float(values.mean()) if len(values) else np.nan
 
 
-def _calibration_error(label: Floats, probability: Floats) -> float:
+def calibration_error(label: Floats, probability: Floats) -> float:
+    """Expected calibration error over ten equal-width bins (Naeini et al., AAAI 2015); NaN of nothing."""
     if len(label) == 0:
         return np.nan
     bins = np.minimum((probability * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)

@@ -1,5 +1,6 @@
-"""Attach, model, calibration, reward: what the compute thread does with groups whose texts are embedded.
+"""Attach, model, calibration, labels, reward: what the compute thread does with groups whose texts are embedded.
 
+The network predicts as if no label of the group were known; those that are enter by Bayes' rule (key_posterior.py).
 Every caller's groups of one micro-batch go through one forward pass. Nothing connects two groups, so an answer does
 not depend on what else is in the batch (up to the rounding of float32 sums, 1e-6).
 """
@@ -15,10 +16,11 @@ import torch
 from memreward_service.engine.encoder import Vectors
 from memreward_service.engine.graph import experience_graph
 from memreward_service.engine.group_batch import GroupBatch, ParsedGroup, group_batch
+from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.memory import Memory, NearQuery
 from memreward_service.engine.rewards import predictions
 from memreward_service.engine.training import TrainedModel
-from memreward_service.records import Prediction
+from memreward_service.records import Domain, Prediction
 from memreward_service.settings import Settings
 
 
@@ -46,12 +48,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one question: predictions and attached memory queries of each group."""
+    """The answer to one question, for each group: predictions, attached memory queries, and what was believed before
+    any label of the group."""
 
     model_version: str
     memory_version: int
     predictions: tuple[tuple[Prediction, ...], ...]
     near: tuple[tuple[NearQuery, ...], ...]
+    beliefs: tuple[KeyPosterior, ...]
 
 
 def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory, settings: Settings) -> list[Reply]:
@@ -65,7 +69,7 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
         model.trained.rule,
     )
     with torch.inference_mode():
-        graph = experience_graph(batch, batch.known)
+        graph = experience_graph(batch, torch.zeros_like(batch.known))
         features = graph["answer"].features
         logits = model.trained.network(graph, memory.attachment(near))
         probability = model.trained.calibration.probability(logits).tolist()
@@ -73,16 +77,46 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
     why = features.tolist() if wants_why else None
     replies, group_at, row = [], 0, 0
     for question in questions:
-        scored = []
+        scored, beliefs = [], []
         for group in question.groups:
             rows = slice(row, row + len(group.rollouts))
             row = rows.stop
             explained = why[rows] if why is not None and question.explain else None
-            scored.append(predictions(group, probability[rows], explained, settings))
+            belief = belief_about(group, probability[rows])
+            beliefs.append(belief)
+            known = belief.probability([rollout.label for rollout in group.rollouts]).tolist()
+            scored.append(predictions(group, known, explained, settings))
         places = slice(group_at, group_at + len(question.groups))
         group_at = places.stop
-        replies.append(Reply(model.version, memory.version, tuple(scored), tuple(map(tuple, near[places]))))
+        near_groups = tuple(map(tuple, near[places]))
+        replies.append(Reply(model.version, memory.version, tuple(scored), near_groups, tuple(beliefs)))
     return replies
+
+
+def belief_about(group: ParsedGroup, probability: Sequence[float]) -> KeyPosterior:
+    """What is believed of a group before any of its labels: `probability` (n,) of the network.
+
+    Different answers exclude each other, but not different texts, and a program without a behaviour signature is
+    known by its text only.
+    """
+    keys = [parsed.answer_key for parsed in group.parsed]
+    by_text = group.query.domain is Domain.TEXT or (
+        group.query.domain is Domain.CODE and all(rollout.answer_key is None for rollout in group.rollouts)
+    )
+    return KeyPosterior(probability, keys, exclusive=not by_text)
+
+
+def agreement_probability(group: ParsedGroup) -> list[float]:
+    """(n,) what is believed of each rollout before any model is trained, from the agreement of its group alone.
+
+    The odds are 2 s / (1.1 - s) for the share s of the group that has its answer key: 20 (0.95) where all agree, 1.67
+    (0.62) for a half, 0.26 (0.20) for one of eight. A group of one agrees with nobody, so that it is 0.5 there.
+    """
+    if len(group.rollouts) == 1:
+        return [0.5]
+    keys = [parsed.answer_key for parsed in group.parsed]
+    shares = [(1 if key is None else keys.count(key)) / len(keys) for key in keys]
+    return [2 * share / (1.1 + share) for share in shares]
 
 
 def states_of(model: TrainedModel, batch: GroupBatch) -> Vectors:

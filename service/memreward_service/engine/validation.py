@@ -8,6 +8,8 @@ wrong. A blank response is no error here: its prediction has the status `invalid
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from memreward_service.engine.datasets import domain_of
 from memreward_service.engine.drafts import (
@@ -16,6 +18,7 @@ from memreward_service.engine.drafts import (
     LabelDraft,
     QueryDraft,
     StoredRolloutDraft,
+    SubmissionDraft,
 )
 from memreward_service.engine.limits import (
     check_count,
@@ -31,14 +34,18 @@ from memreward_service.records import (
     Domain,
     Experience,
     Group,
+    GroupKey,
     Label,
     Query,
     Rollout,
     StoredRollout,
+    Submission,
     TrainingOptions,
 )  # fmt: skip
-from memreward_service.settings import Settings
+from memreward_service.settings import MAX_DEADLINE_MS, Settings
 from memreward_service.store.identity import query_id, with_ids
+
+Given = TypeVar("Given")
 
 MAX_NEIGHBORS = 100
 """Most neighbors that one search answers."""
@@ -69,11 +76,38 @@ def valid_groups(drafts: Sequence[GroupDraft], settings: Settings) -> tuple[Grou
         places[group_id] = position
         if draft.query is None:
             raise missing(place + "query")
-        query = _query(draft.query, place + "query.", settings)
-        identity = query.id or query_id(query.text, query.domain, query.dataset)
-        rollouts = _group_rollouts(draft, place, settings)
-        groups.append(Group(group_id, Query(query.text, identity, query.domain, query.dataset), rollouts))
+        query = _identified(_query(draft.query, place + "query.", settings))
+        groups.append(Group(group_id, query, _group_rollouts(draft, place, settings)))
     return tuple(groups)
+
+
+def valid_label_plan(
+    drafts: Sequence[GroupDraft], budget: int | None, settings: Settings
+) -> tuple[tuple[Group, ...], int]:
+    """The groups that may be asked for labels, and how many labels at most."""
+    return valid_groups(drafts, settings), check_whole(_given(budget, "budget"), "budget", 1, settings.max_rollouts)
+
+
+def valid_submission(draft: SubmissionDraft, settings: Settings) -> Submission:
+    """One rollout sent alone; a missing group_attempt is 0, a missing deadline that of the settings."""
+    run_id, group_id = check_name(draft.run_id, "run_id"), check_name(draft.group_id, "group_id")
+    attempt = check_whole(draft.group_attempt or 0, "group_attempt", 0, MAX_STEP)
+    group_size = check_whole(_given(draft.group_size, "group_size"), "group_size", 1, settings.max_group_size)
+    rollout_index = check_whole(_given(draft.rollout_index, "rollout_index"), "rollout_index", 0, group_size - 1)
+    query = _identified(_query(_given(draft.query, "query"), "query.", settings))
+    rollout = _given(draft.rollout, "rollout")
+    _rollout(rollout, "rollout.", settings.max_text_chars)
+    deadline_ms = settings.rendezvous_deadline_ms if draft.deadline_ms is None else draft.deadline_ms
+    return Submission(
+        key=GroupKey(run_id, group_id, attempt),
+        rollout_index=rollout_index,
+        group_size=group_size,
+        query=query,
+        rollout=rollout,
+        deadline_seconds=check_whole(deadline_ms, "deadline_ms", 0, MAX_DEADLINE_MS) / 1000,
+        allow_partial=bool(draft.allow_partial),
+        step=None if draft.step is None else check_whole(draft.step, "step", 0, MAX_STEP),
+    )
 
 
 def valid_experience(drafts: Sequence[ExperienceDraft], settings: Settings) -> tuple[Experience, ...]:
@@ -139,6 +173,17 @@ def valid_training(seeds: int | None, epochs: int | None) -> TrainingOptions:
 def valid_id(value: str, field: str) -> str:
     """An id of a query, a job or a model, as it stands in a path."""
     return check_name(value, field)
+
+
+def _given(value: Given | None, field: str) -> Given:
+    if value is None:
+        raise missing(field)
+    return value
+
+
+def _identified(query: Query) -> Query:
+    """The query with its id derived where none was given."""
+    return query if query.id else replace(query, id=query_id(query.text, query.domain, query.dataset))
 
 
 def _query(draft: QueryDraft, place: str, settings: Settings) -> Query:

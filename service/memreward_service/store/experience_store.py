@@ -7,7 +7,7 @@ is locked first, versions are committed in order: who has read version v has rea
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import Select, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -39,6 +39,7 @@ from memreward_service.store.rows import (
     with_rollouts,
 )
 from memreward_service.store.schema import clock, embedding, is_plain, query, rollout
+from memreward_service.store.settled_groups import select_settled, settle
 
 
 class ExperienceStore:
@@ -184,3 +185,19 @@ class ExperienceStore:
         with self._database.write() as connection:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             connection.execute(dialect.insert(embedding).on_conflict_do_nothing(), rows)
+
+    def settled_group(self, key: str) -> str | None:
+        """What `settle_groups` stored under `key`, None once it has expired."""
+        with self._database.read() as connection:
+            return select_settled(connection, key)
+
+    def settle_groups(
+        self, groups: Mapping[str, str], keep_seconds: float, merged: Callable[[str, str], str]
+    ) -> dict[str, str]:
+        """Store the answered groups, by key, for `keep_seconds`, all or none, durably. Takes no version.
+
+        `merged(stored, given)` says what becomes of a group that is there already; what it raises is raised here.
+        Returns what is stored now.
+        """
+        with self._database.write() as connection:
+            return settle(connection, groups, keep_seconds, merged)

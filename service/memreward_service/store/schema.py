@@ -3,6 +3,7 @@
 clock                one row: the last version, and the sizes of the store at it
 query ──< rollout    what was learned; a query carries the version of its last change
 embedding            vectors by content key, so that a restart need not encode again
+settled_group        answers to rollouts sent one by one, for retries; they expire
 """
 
 from __future__ import annotations
@@ -114,4 +115,13 @@ embedding = Table(
     metadata,
     Column("key", Key, primary_key=True),
     Column("vector", LargeBinary, nullable=False),
+)
+
+settled_group = Table(
+    "settled_group",
+    metadata,
+    Column("key", Key, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("expires_at", Double, nullable=False),
+    Index("settled_group_by_expiry", "expires_at"),
 )

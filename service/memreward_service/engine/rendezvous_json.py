@@ -1,0 +1,42 @@
+"""Queries, rollouts and answers as JSON: the form in which groups are kept in Redis and in the durable store.
+
+ASCII only, so that any Python string survives, and numbers in full, so that an answer read back is the answer given.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from memreward_service.records import Domain, GroupKey, Query, Rollout, RolloutReward, Source, Status
+
+
+def to_json(record: Query | Rollout | RolloutReward | GroupKey) -> str:
+    """A record as JSON."""
+    return json.dumps({field.name: getattr(record, field.name) for field in fields(record)})
+
+
+def key_from(text: str) -> GroupKey:
+    """The key that `to_json` wrote."""
+    return GroupKey(**json.loads(text))
+
+
+def query_from(text: str) -> Query:
+    """The query that `to_json` wrote."""
+    fields: dict[str, Any] = json.loads(text)
+    return Query(**{**fields, "domain": Domain(fields["domain"])})
+
+
+def rollout_from(text: str) -> Rollout:
+    """The rollout that `to_json` wrote."""
+    return Rollout(**json.loads(text))
+
+
+def answer_from(text: str) -> RolloutReward:
+    """The answer that `to_json` wrote."""
+    fields: dict[str, Any] = json.loads(text)
+    source = fields["source"]
+    return RolloutReward(
+        **{**fields, "status": Status(fields["status"]), "source": None if source is None else Source(source)}
+    )

@@ -1,0 +1,250 @@
+"""How far predictions can be trusted while a run goes on: every labelled rollout is also predicted without its label.
+
+The prediction that is compared with a label knows the labels of the siblings, never the own one (leave one out), so it
+is what the rollout would have been answered without it. Comparisons are kept in a rolling window for each domain, in
+this process: a restart begins anew, and replicas have windows of their own.
+
+What counts once: a rollout of /v1/rollouts in its group attempt, however often the group is scored; in /v1/rewards a
+rollout with the same query, texts and label as one in the window is taken for a repeated request and not counted
+again (equal rollouts inside one group are several rollouts). Blank responses are not predicted, so not compared.
+
+The figures are over the labelled rollouts. Where the labels are no random sample, because a planner asks for those in
+doubt, say, neither are the figures: unlabelled rollouts may fare better.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from memreward_service.engine.key_posterior import KeyPosterior
+from memreward_service.engine.metrics import Floats, calibration_error
+from memreward_service.engine.trust_metrics import show
+from memreward_service.records import (
+    Domain,
+    DomainTrust,
+    Group,
+    GroupKey,
+    Prediction,
+    Source,
+    Status,
+    StepTrust,
+    TrustFigures,
+    TrustReport,
+)  # fmt: skip
+from memreward_service.settings import Settings
+
+STEPS_SHOWN = 10
+"""Training steps that a report tells apart for each domain, the latest ones."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A label beside the `probability` of its rollout without it. `digest` tells what counts once."""
+
+    domain: Domain
+    label: float
+    probability: float
+    step: int | None
+    digest: bytes
+
+
+def comparisons(
+    groups: Sequence[Group], beliefs: Sequence[KeyPosterior], key: GroupKey | None = None, step: int | None = None
+) -> list[Comparison]:
+    """Those of all labelled rollouts. `beliefs` are before any label; `key` is that of a group sent one by one."""
+    found = []
+    for group, belief in zip(groups, beliefs, strict=True):
+        unseen = without_own_label(belief, [rollout.label for rollout in group.rollouts])
+        query = group.query
+        sent = [key and (key.run_id, key.group_id, key.group_attempt), query.id, query.text, query.domain]
+        copies: Counter[bytes] = Counter()
+        for rollout, probability in zip(group.rollouts, unseen, strict=True):
+            if rollout.label is None or probability is None or not rollout.response.strip():
+                continue
+            parts = [rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.label]
+            content = _digest(*sent, *parts)
+            copies[content] += 1
+            digest = _digest(content.hex(), copies[content])
+            found.append(Comparison(query.domain, rollout.label, probability, step, digest))
+    return found
+
+
+def without_own_label(belief: KeyPosterior, labels: Sequence[float | None]) -> list[float | None]:
+    """(n,) probability of each labelled rollout from all `labels` (n,) of its group but its own; None where it has
+    none."""
+    seen: dict[tuple[int, float], Floats] = {}  # the same for rollouts of one key with one label
+    result: list[float | None] = []
+    for index, label in enumerate(labels):
+        if label is None:
+            result.append(None)
+            continue
+        alike = int(belief.key[index]), label
+        if alike not in seen:
+            seen[alike] = belief.probability([*labels[:index], None, *labels[index + 1 :]])
+        result.append(float(seen[alike][index]))
+    return result
+
+
+class Trust:
+    """The comparisons of the last rollouts, and what follows from them. Lives on the event loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._windows: dict[Domain, _Window] = {}
+
+    def record(self, found: Iterable[Comparison]) -> None:
+        """Keep comparisons, and judge their domains again."""
+        changed = {}
+        for comparison in found:
+            if comparison.domain not in self._windows:
+                self._windows[comparison.domain] = _Window(self._settings)
+            window = self._windows[comparison.domain]
+            if window.add(comparison):
+                changed[comparison.domain] = window
+        for domain, window in changed.items():
+            self._judge(domain, window)
+
+    def guarded(self, domain: Domain, predictions: tuple[Prediction, ...]) -> tuple[Prediction, ...]:
+        """The predictions, or ABSTAIN for each of a domain out of bounds. Labels stay: they are no predictions."""
+        window = self._windows.get(domain)
+        if window is None or window.reason is None:
+            return predictions
+        return tuple(
+            Prediction(None, each.probability, Status.ABSTAIN, None, each.explanation)
+            if each.source is Source.GNN
+            else each
+            for each in predictions
+        )
+
+    def report(self) -> TrustReport:
+        """The figures now, by domain in alphabetical order, by step and overall."""
+        windows = sorted(self._windows.items())
+        every = [comparison for _, window in windows for comparison in window.kept]
+        return TrustReport(
+            window=self._settings.trust_window,
+            min_rollouts=self._settings.trust_min_rollouts,
+            min_auc=self._settings.trust_min_auc,
+            max_false_positive_rate=self._settings.trust_max_false_positive_rate,
+            overall=figures_of(every, self._settings),
+            domains=tuple(
+                DomainTrust(domain, window.reason is None, window.reason, window.figures(), self._steps(window))
+                for domain, window in windows
+            ),
+        )
+
+    def _steps(self, window: _Window) -> tuple[StepTrust, ...]:
+        by_step: dict[int, list[Comparison]] = {}
+        for comparison in window.kept:
+            if comparison.step is not None:
+                by_step.setdefault(comparison.step, []).append(comparison)
+        latest = sorted(by_step)[-STEPS_SHOWN:]
+        return tuple(StepTrust(step, figures_of(by_step[step], self._settings)) for step in latest)
+
+    def _judge(self, domain: Domain, window: _Window) -> None:
+        """Set whether a domain is within its bounds, and say so where that changed."""
+        before = window.reason
+        if self._settings.trust_min_auc is not None or self._settings.trust_max_false_positive_rate is not None:
+            window.reason = out_of_bounds(domain, window.figures(), self._settings)
+        if before is None and window.reason is not None:
+            _log.warning("%s", window.reason)
+        elif before is not None and window.reason is None:
+            _log.info("predictions of %s are within their bounds again, and are given", domain)
+        show(domain, window.figures, window.reason is None)
+
+
+class _Window:
+    """The last comparisons of one domain. `reason`: why its predictions are withheld, None where they are given."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self.kept: deque[Comparison] = deque()
+        self.reason: str | None = None
+        self._digests: set[bytes] = set()
+        self._figures: TrustFigures | None = None
+
+    def add(self, comparison: Comparison) -> bool:
+        """Whether it was not there."""
+        if comparison.digest in self._digests:
+            return False
+        if len(self.kept) == self._settings.trust_window:
+            self._digests.remove(self.kept.popleft().digest)
+        self.kept.append(comparison)
+        self._digests.add(comparison.digest)
+        self._figures = None
+        return True
+
+    def figures(self) -> TrustFigures:
+        """Over all that is kept."""
+        if self._figures is None:
+            self._figures = figures_of(self.kept, self._settings)
+        return self._figures
+
+
+def figures_of(compared: Iterable[Comparison], settings: Settings) -> TrustFigures:
+    """The figures of predictions beside labels; a label counts as right from 0.5 on.
+
+    The two rates are over the rollouts that would have got a reward; AUC and calibration over all. None where a figure
+    is not defined.
+    """
+    rows = np.array([(one.label, one.probability) for one in compared], dtype=np.float64).reshape(-1, 2)
+    label, probability = rows[:, 0], rows[:, 1]
+    right, rewarded = label >= 0.5, probability >= settings.threshold
+    abstained = np.abs(probability - settings.threshold) < settings.abstain_margin
+    return TrustFigures(
+        rollouts=len(rows),
+        share_abstained=_share(abstained),
+        auc=_auc(right, probability),
+        false_positive_rate=_share(rewarded[~right & ~abstained]),
+        false_negative_rate=_share(~rewarded[right & ~abstained]),
+        calibration_error=calibration_error(label, probability) if len(rows) else None,
+    )
+
+
+def out_of_bounds(domain: Domain, figures: TrustFigures, settings: Settings) -> str | None:
+    """Why predictions of a domain with these figures are withheld; None where they are not. Too few rollouts, or a
+    figure that is not defined, are no reason."""
+    if figures.rollouts < settings.trust_min_rollouts:
+        return None
+    bounds = (
+        ("AUC", figures.auc, settings.trust_min_auc, -1, "under", "MIN_AUC"),
+        ("false-positive rate", figures.false_positive_rate, settings.trust_max_false_positive_rate, 1, "over",
+         "MAX_FALSE_POSITIVE_RATE"),
+    )  # fmt: skip
+    for name, value, bound, sign, side, setting in bounds:
+        if value is not None and bound is not None and sign * value > sign * bound:
+            return (
+                f"Over the last {figures.rollouts} labelled rollouts of {domain}, the {name} of the predictions is "
+                f"{value:.3g}, {side} the bound of {bound:g} (MEMREWARD_TRUST_{setting}): its predictions are answered "
+                "abstain until labels show it within. Send more labelled rollouts, or train again."
+            )
+    return None
+
+
+def _auc(right: NDArray[np.bool_], score: Floats) -> float | None:
+    """The share of (right, wrong) pairs in which the right one has the higher score, equal scores counting half
+    (Mann and Whitney, 1947). By ranks here: scikit-learn takes 3 ms for the same, too long for every scoring."""
+    wins = int(right.sum())
+    if wins in (0, len(right)):
+        return None
+    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
+    rank = (np.cumsum(count) - (count - 1) / 2)[place]
+    return float((rank[right].sum() - wins * (wins + 1) / 2) / (wins * (len(right) - wins)))
+
+
+def _share(chosen: NDArray[np.bool_]) -> float | None:
+    return float(chosen.mean()) if len(chosen) else None
+
+
+def _digest(*parts: object) -> bytes:
+    """JSON keeps the parts apart; its ASCII form takes any Python string."""
+    return hashlib.blake2b(json.dumps(parts).encode("ascii"), digest_size=16).digest()

@@ -1,0 +1,19 @@
+"""Queries of rollout files as the JSON that a caller without the client sends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from memreward_client import wire
+from memreward_client.rollout_files import FileQuery
+from memreward_client.rollout_wire import experience_of, group_of
+
+
+def experience_json(query: FileQuery, *, with_labels: bool) -> dict[str, Any]:
+    """A query of POST /v1/experience."""
+    return wire.experience_json(experience_of(query, with_labels=with_labels))
+
+
+def group_json(query: FileQuery, group_id: str, *, with_labels: bool) -> dict[str, Any]:
+    """A group of POST /v1/rewards."""
+    return wire.group_json(group_of(query, group_id, with_labels=with_labels))
