@@ -16,8 +16,19 @@ from memreward_service.engine.engine import Engine
 from memreward_service.errors import ERROR_TABLE, Overloaded
 from memreward_service.settings import Settings
 from memreward_service.transport.http import application
-from memreward_service.transport.http_examples import ERRORS, EXPERIENCE, LABELS, REWARDS, SCORED, TRAINING
-from memreward_service.transport.http_replies import ErrorReply, ScoredReply
+from memreward_service.transport.http_examples import (
+    ERRORS,
+    EXPERIENCE,
+    LABEL_PLAN,
+    LABELS,
+    PLANNED_LABELS,
+    REWARDS,
+    ROLLOUT,
+    ROLLOUT_REWARD,
+    SCORED,
+    TRAINING,
+)  # fmt: skip
+from memreward_service.transport.http_replies import ErrorReply, LabelPlanReply, RolloutRewardReply, ScoredReply
 
 GOOD: dict[str, Any] = {"groups": [{"query": {"text": "2+2"}, "rollouts": [{"response": "four"}]}]}
 
@@ -81,6 +92,15 @@ async def test_wrong_bodies_name_their_field(
     assert told["field"] == field
     assert said in told["message"]
     assert engine.scored == []
+
+
+@pytest.mark.parametrize(
+    ("budget", "said"), [("", "missing"), (',"budget":"3"', "valid integer"), (',"budget":1.5', "valid integer")]
+)
+async def test_a_budget_is_a_whole_number(http: httpx.AsyncClient, budget: str, said: str) -> None:
+    told = await refused(http, json.dumps(GOOD)[:-1] + budget + "}", "/v1/label-plan")
+    assert told["field"] == "budget"
+    assert said in told["message"]
 
 
 async def test_wrong_parameters_behind_the_mark(http: httpx.AsyncClient) -> None:
@@ -205,14 +225,19 @@ async def test_openapi_shows_bodies_that_work_and_every_error(http: httpx.AsyncC
         body = methods.get("post", {}).get("requestBody")
         if body is not None:
             shown[path] = body["content"]["application/json"]["example"]
-    assert shown == {
-        "/v1/rewards": REWARDS, "/v1/experience": EXPERIENCE, "/v1/labels": LABELS, "/v1/training": TRAINING,
+    own = {path for path in shown if path.startswith("/v1/")}
+    assert set(shown) - own == {"/get_reward", "/rm", "/verify", "/aggregate_metrics"}
+    assert {path: shown[path] for path in own} == {
+        "/v1/rewards": REWARDS, "/v1/rollouts": ROLLOUT, "/v1/experience": EXPERIENCE,
+        "/v1/label-plan": LABEL_PLAN, "/v1/labels": LABELS, "/v1/training": TRAINING,
     }  # fmt: skip
-    for path in ("/v1/rewards", "/v1/experience", "/v1/labels", "/v1/training"):
+    for path in shown:
         answer = await http.post(path, json=shown[path])
         assert answer.is_success, answer.text
         assert str(answer.status_code) in page["paths"][path]["post"]["responses"]
     ScoredReply.model_validate(SCORED)
+    RolloutRewardReply.model_validate(ROLLOUT_REWARD)
+    LabelPlanReply.model_validate(PLANNED_LABELS)
 
     responses = page["paths"]["/v1/rewards"]["post"]["responses"]
     assert set(responses["503"]["content"]["application/json"]["examples"]) == {
@@ -221,6 +246,25 @@ async def test_openapi_shows_bodies_that_work_and_every_error(http: httpx.AsyncC
     }
     for error in ERRORS:
         assert ERROR_TABLE[error.code][0] == error.http_status
+
+
+async def test_rollouts_are_counted_and_their_waiting_is_no_request_time(http: httpx.AsyncClient) -> None:
+    async def counted(line: str) -> float:
+        page = (await http.get("/metrics")).text
+        return sum(float(row.rsplit(" ", 1)[1]) for row in page.splitlines() if row.startswith(line))
+
+    lines = {
+        'memreward_requests_total{code="ok",route="/v1/rollouts",transport="http"}': 3,
+        'memreward_request_seconds_count{route="/v1/rollouts",transport="http"}': 0,
+        'memreward_rollouts_scored_total{source="gnn",status="ok"}': 1,
+        'memreward_rollouts_scored_total{source="none",status="abstain"}': 1,
+        'memreward_rollouts_scored_total{source="none",status="timeout"}': 1,
+    }
+    before = {line: await counted(line) for line in lines}
+    await http.post("/v1/rollouts", json=ROLLOUT)
+    await http.post("/v1/rollouts", json=ROLLOUT | {"rollout": {"response": "unsure"}})
+    await http.post("/v1/rollouts", json=ROLLOUT | {"deadline_ms": 0})
+    assert {line: await counted(line) - before[line] for line in lines} == lines
 
 
 def _references(node: Any) -> Iterator[str]:

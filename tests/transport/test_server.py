@@ -13,16 +13,24 @@ import threading
 from pathlib import Path
 from typing import cast
 
+import grpc
 import httpx
 import pytest
+from google.protobuf.json_format import ParseDict
 
 from fake_engine import FakeEngine
+from memreward_proto import reward_pb2 as pb
+from memreward_proto import reward_pb2_grpc
 from memreward_service.engine.engine import Engine
 from memreward_service.settings import Settings
 from memreward_service.transport.server import AddressError, serve
 from serving import serving
 
 GOOD = {"groups": [{"query": {"text": "2+2"}, "rollouts": [{"response": "four"}]}]}
+ROLLOUT = {
+    "run_id": "r", "group_id": "g", "rollout_index": 0, "group_size": 2,
+    "query": {"text": "2+2"}, "rollout": {"response": "four"},
+}  # fmt: skip
 PROGRAM = """
 import asyncio, sys
 from typing import cast
@@ -91,7 +99,7 @@ def test_the_engine_starts_before_and_stops_after_all_requests() -> None:
         address.loop.call_soon_threadsafe(engine.gate.set)
     caller.join(30)
     assert answers.get_nowait().status_code == 200
-    assert engine.life == ["start", "stop"]
+    assert engine.life == ["start", "end_waiting", "stop"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -115,8 +123,38 @@ def test_a_signal_lets_accepted_requests_finish(number: signal.Signals) -> None:
         process.stdin.flush()
         caller.join(30)
         assert answers.get_nowait().json()["groups"][0]["rollouts"][0]["status"] == "ok"
-        assert process.stdout.readline() == "['start', 'stop']\n"
+        assert process.stdout.readline() == "['start', 'end_waiting', 'stop']\n"
         assert process.wait(30) == 0
+
+
+def test_the_end_of_the_service_does_not_wait_for_groups() -> None:
+    engine = FakeEngine()
+    engine.siblings = asyncio.Event()
+    answers: queue.Queue[httpx.Response | grpc.RpcError] = queue.Queue()
+    with serving(engine) as address:
+
+        def by_http() -> None:
+            answers.put(httpx.post(f"{address.http}/v1/rollouts", json=ROLLOUT, timeout=60))
+
+        def by_grpc() -> None:
+            request = ParseDict(ROLLOUT, pb.SubmitRolloutRequest())
+            with grpc.insecure_channel(address.grpc) as channel, pytest.raises(grpc.RpcError) as caught:
+                reward_pb2_grpc.RewardServiceStub(channel).SubmitRollout(request, timeout=60)
+            answers.put(caught.value)
+
+        callers = [threading.Thread(target=caller) for caller in (by_http, by_grpc)]
+        for caller in callers:
+            caller.start()
+            assert engine.entered.acquire(timeout=30)
+    for caller in callers:
+        caller.join(30)
+    told = [answers.get_nowait(), answers.get_nowait()]
+    http = next(each for each in told if isinstance(each, httpx.Response))
+    rpc = next(each for each in told if isinstance(each, grpc.RpcError))
+    assert (http.status_code, http.headers["Retry-After"]) == (503, "1")
+    assert http.json()["error"]["code"] == "unavailable"
+    assert rpc.code() is grpc.StatusCode.UNAVAILABLE
+    assert engine.life == ["start", "end_waiting", "stop"]
 
 
 def _accepts(address: str) -> bool:
@@ -140,6 +178,28 @@ def test_small_answers_are_not_held_back_by_nagle(monkeypatch: pytest.MonkeyPatc
     with serving() as address:
         assert json.loads(httpx.post(f"{address.http}/v1/rewards", json=GOOD).content)["model_version"] == "m-2"
     assert accepted == [True]
+
+
+def test_a_caller_that_leaves_ends_its_wait() -> None:
+    with serving() as address:
+        engine = address.engine
+        engine.siblings = asyncio.Event()
+        host, port = address.http.removeprefix("http://").split(":")
+        body = json.dumps(ROLLOUT)
+        with socket.create_connection((host, int(port))) as leaving:
+            head = f"POST /v1/rollouts HTTP/1.1\r\nHost: {host}\r\nContent-Length: {len(body)}\r\n\r\n"
+            leaving.sendall((head + body).encode())
+            assert engine.entered.acquire(timeout=30)
+        assert engine.left.acquire(timeout=30)
+        with grpc.insecure_channel(address.grpc) as channel:
+            request = ParseDict(ROLLOUT, pb.SubmitRolloutRequest())
+            call = reward_pb2_grpc.RewardServiceStub(channel).SubmitRollout.future(request)
+            assert engine.entered.acquire(timeout=30)
+            call.cancel()
+            assert engine.left.acquire(timeout=30)
+        address.loop.call_soon_threadsafe(engine.siblings.set)
+        answer = httpx.post(f"{address.http}/v1/rollouts", json=ROLLOUT)
+        assert (answer.status_code, answer.json()["status"]) == (200, "ok")
 
 
 def test_a_connection_that_closes_does_not_harm_another() -> None:

@@ -16,19 +16,24 @@ from memreward_service.engine.drafts import (
     LabelDraft,
     QueryDraft,
     StoredRolloutDraft,
+    SubmissionDraft,
 )  # fmt: skip
 from memreward_service.records import (
     Experience,
     ExperienceReceipt,
+    LabelPlan,
     LabelReceipt,
     MemoryStatus,
     ModelInfo,
     Neighbor,
     Prediction,
     Rollout,
+    RolloutReward,
     Scored,
     StoredRollout,
     TrainingJob,
+    TrustFigures,
+    TrustReport,
 )  # fmt: skip
 
 
@@ -71,6 +76,22 @@ def group_draft(message: pb.Group) -> GroupDraft:
     return GroupDraft(query, tuple(rollout(each) for each in message.rollouts), text(message, "group_id"))
 
 
+def submission_draft(message: pb.SubmitRolloutRequest) -> SubmissionDraft:
+    """One rollout sent alone, as sent."""
+    return SubmissionDraft(
+        message.run_id,
+        message.group_id,
+        whole(message, "group_attempt"),
+        whole(message, "rollout_index"),
+        whole(message, "group_size"),
+        query_draft(message.query) if message.HasField("query") else None,
+        rollout(message.rollout) if message.HasField("rollout") else None,
+        whole(message, "deadline_ms"),
+        message.allow_partial,
+        whole(message, "step"),
+    )
+
+
 def experience_draft(message: pb.Experience) -> ExperienceDraft:
     """A query to store, as sent."""
     rollouts = tuple(
@@ -104,6 +125,40 @@ def scored_message(scored: Scored) -> pb.ScoreRewardsResponse:
             )
             for group in scored.groups
         ],
+    )
+
+
+def label_plan_message(plan: LabelPlan) -> pb.PlanLabelsResponse:
+    """The answer of PlanLabels."""
+    return pb.PlanLabelsResponse(
+        model_version=plan.model_version,
+        memory_version=plan.memory_version,
+        plan=[
+            pb.PlannedLabel(
+                group_id=label.group_id, rollout_index=label.rollout_index, reason=label.reason, gain=label.gain
+            )
+            for label in plan.plan
+        ],
+        sample=[pb.SampledRollout(group_id=each.group_id, rollout_index=each.rollout_index) for each in plan.sample],
+    )
+
+
+def reward_message(reward: RolloutReward) -> pb.SubmitRolloutResponse:
+    """The answer of SubmitRollout. None leaves an optional field absent."""
+    return pb.SubmitRolloutResponse(
+        run_id=reward.run_id,
+        group_id=reward.group_id,
+        group_attempt=reward.group_attempt,
+        rollout_index=reward.rollout_index,
+        group_size=reward.group_size,
+        rollouts_present=reward.rollouts_present,
+        partial=reward.partial,
+        reward=reward.reward,
+        probability=reward.probability,
+        status=reward.status,
+        source=reward.source,
+        model_version=reward.model_version,
+        memory_version=reward.memory_version,
     )
 
 
@@ -219,4 +274,36 @@ def model_message(model: ModelInfo) -> pb.ModelInfo:
         training_queries=model.training_queries,
         training_labels=model.training_labels,
         metrics=model.metrics,
+    )
+
+
+def trust_message(report: TrustReport) -> pb.TrustReport:
+    """The answer of GetTrust. None leaves an optional field absent."""
+    return pb.TrustReport(
+        window=report.window,
+        min_rollouts=report.min_rollouts,
+        min_auc=report.min_auc,
+        max_false_positive_rate=report.max_false_positive_rate,
+        overall=_trust_figures(report.overall),
+        domains=[
+            pb.DomainTrust(
+                domain=each.domain,
+                trusted=each.trusted,
+                reason=each.reason,
+                figures=_trust_figures(each.figures),
+                steps=[pb.StepTrust(step=one.step, figures=_trust_figures(one.figures)) for one in each.steps],
+            )
+            for each in report.domains
+        ],
+    )
+
+
+def _trust_figures(figures: TrustFigures) -> pb.TrustFigures:
+    return pb.TrustFigures(
+        rollouts=figures.rollouts,
+        share_abstained=figures.share_abstained,
+        auc=figures.auc,
+        false_positive_rate=figures.false_positive_rate,
+        false_negative_rate=figures.false_negative_rate,
+        calibration_error=figures.calibration_error,
     )

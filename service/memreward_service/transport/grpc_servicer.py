@@ -21,7 +21,7 @@ from memreward_service.transport import grpc_records as records
 from memreward_service.transport.auth import Keys
 from memreward_service.transport.grpc_edge import Edge
 from memreward_service.transport.grpc_health import SERVICE, Health
-from memreward_service.transport.metrics import count_scored
+from memreward_service.transport.metrics import count_reward, count_scored
 
 if TYPE_CHECKING:
     from memreward_service.engine.engine import Engine
@@ -58,6 +58,19 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
         scored = await self._engine.score(groups, explain=request.explain)
         count_scored(scored)
         return records.scored_message(scored)
+
+    async def PlanLabels(self, request: pb.PlanLabelsRequest, context: Any) -> pb.PlanLabelsResponse:
+        """Which rollouts to verify next."""
+        drafts = [records.group_draft(group) for group in request.groups]
+        groups, budget = validation.valid_label_plan(drafts, records.whole(request, "budget"), self._settings)
+        return records.label_plan_message(await self._engine.plan_labels(groups, budget))
+
+    async def SubmitRollout(self, request: pb.SubmitRolloutRequest, context: Any) -> pb.SubmitRolloutResponse:
+        """The reward of one rollout of a group whose rollouts come one by one. A caller that leaves cancels it."""
+        submission = validation.valid_submission(records.submission_draft(request), self._settings)
+        reward = await self._engine.submit(submission)
+        count_reward(reward)
+        return records.reward_message(reward)
 
     async def AddExperience(self, request: pb.AddExperienceRequest, context: Any) -> pb.AddExperienceResponse:
         """Remember queries with their rollouts."""
@@ -109,3 +122,7 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
         """Make a kept model the active one."""
         model_version = validation.valid_id(request.model_version, "model_version")
         return records.model_message(await self._engine.activate_model(model_version))
+
+    async def GetTrust(self, request: pb.GetTrustRequest, context: Any) -> pb.TrustReport:
+        """How predictions compare with the labels that came inside groups."""
+        return records.trust_message(self._engine.trust())

@@ -2,7 +2,8 @@
 
 A request passes http_edge.Edge (metrics, unknown errors), the key check, one route of http_routes, which
 reads the body with http_edge, parses it with http_schemas, has it validated by engine/validation and calls
-the engine; the answer is written by orjson, its shape documented by http_replies.
+the engine; the answer is written by orjson, its shape documented by http_replies. Trainers that bring their own format
+go through trainer_routes and gym_routes instead.
 """
 
 from __future__ import annotations
@@ -20,9 +21,12 @@ from starlette.exceptions import HTTPException
 from memreward_service.errors import MemRewardError
 from memreward_service.settings import Settings
 from memreward_service.transport.auth import Keys
+from memreward_service.transport.gym_routes import router as gym_router
 from memreward_service.transport.http_edge import Edge, on_error, on_no_route, on_wrong_query
 from memreward_service.transport.http_routes import router
 from memreward_service.transport.http_schemas import REQUEST_BODIES
+from memreward_service.transport.trainer_bodies import TRAINER_BODIES
+from memreward_service.transport.trainer_routes import router as trainer_router
 
 if TYPE_CHECKING:
     from memreward_service.engine.engine import Engine
@@ -40,6 +44,9 @@ def application(engine: Engine, settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.keys = Keys(settings.keys)
     app.include_router(router)
+    app.include_router(trainer_router)
+    app.include_router(gym_router)
+    app.include_router(gym_router, prefix="/ng-rollout/{gym_rollout_id}", include_in_schema=False)
     app.add_api_route("/healthz", healthz, tags=["operation"], response_class=PlainTextResponse)
     app.add_api_route("/readyz", readyz, tags=["operation"], response_class=PlainTextResponse)
     app.add_api_route("/metrics", metrics, tags=["operation"], response_class=PlainTextResponse)
@@ -80,7 +87,8 @@ def _openapi(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
         page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
         _, bodies = models_json_schema(
-            [(body, "validation") for body in REQUEST_BODIES], ref_template="#/components/schemas/{model}"
+            [(body, "validation") for body in (*REQUEST_BODIES, *TRAINER_BODIES)],
+            ref_template="#/components/schemas/{model}",
         )
         page["components"]["schemas"].update(bodies["$defs"])
         app.openapi_schema = page

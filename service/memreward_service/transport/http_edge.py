@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
 import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -17,10 +18,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from memreward_service.engine.limits import missing, shortened
 from memreward_service.errors import InvalidArgument, MemRewardError, NotFound, TooLarge, Unauthenticated
 from memreward_service.transport.error_objects import answerable, error_object, retry_after
-from memreward_service.transport.http_schemas import Body
 from memreward_service.transport.metrics import count_request
 
-BodyType = TypeVar("BodyType", bound=Body)
+BodyType = TypeVar("BodyType", bound=BaseModel)
+Result = TypeVar("Result")
 
 
 async def read_body(request: Request, limit: int) -> bytes:
@@ -43,6 +44,23 @@ def parse_body(kind: type[BodyType], raw: bytes) -> BodyType:
         return kind.model_validate_json(raw)
     except ValidationError as error:
         raise _invalid(error.errors(include_url=False, include_input=False)) from None
+
+
+async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
+    """The result of `work`, for calls that may be held for minutes: cancelled when the caller leaves first.
+
+    The body must have been read. Raises ClientDisconnect where the caller left, and what `work` raises.
+    """
+    working = asyncio.create_task(work)
+    leaving = asyncio.create_task(_left(request))
+    try:
+        await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        raise ClientDisconnect
+    finally:
+        leaving.cancel()
+        working.cancel()
 
 
 def json_response(content: object, status: int = 200) -> Response:
@@ -123,6 +141,11 @@ class Edge:
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             count_request("http", route, code, time.perf_counter() - began)
+
+
+async def _left(request: Request) -> None:
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
 
 
 def _too_large(limit: int) -> TooLarge:

@@ -11,6 +11,7 @@ from memreward_service.errors import (
     ModelNotTrained,
     NotEnoughLabels,
     NotFound,
+    NotScored,
     Overloaded,
     TooLarge,
     Unauthenticated,
@@ -60,6 +61,52 @@ SCORED = {
         }
     ],
 }
+LABEL_PLAN = {
+    "groups": [
+        {
+            "group_id": "step-7/prompt-0",
+            "query": {"text": QUESTION, "dataset": "gsm8k"},
+            "rollouts": [
+                {"response": "3 + 12 = 15, 15 - 9 = 6. #### 6", "label": 0.0},
+                {"response": "12 + 3 is 15. Less 9 makes 6. #### 6"},
+                {"response": "3 * 12 = 36 pencils, 36 - 9 = 27. #### 27"},
+            ],
+        }
+    ],
+    "budget": 4,
+}
+PLANNED_LABELS = {
+    "model_version": "m-0003",
+    "memory_version": 412,
+    "plan": [{"group_id": "step-7/prompt-0", "rollout_index": 2, "reason": "second_answer", "gain": 0.38}],
+    "sample": [],
+}
+ROLLOUT = {
+    "run_id": "grpo-2031",
+    "group_id": "step-7/prompt-0",
+    "rollout_index": 5,
+    "group_size": 8,
+    "step": 7,
+    "query": {"text": QUESTION, "dataset": "gsm8k"},
+    "rollout": {"response": "3 * 12 = 36 pencils, 36 - 9 = 27. #### 27"},
+    "deadline_ms": 30_000,
+    "allow_partial": True,
+}
+ROLLOUT_REWARD = {
+    "run_id": "grpo-2031",
+    "group_id": "step-7/prompt-0",
+    "group_attempt": 0,
+    "rollout_index": 5,
+    "group_size": 8,
+    "rollouts_present": 8,
+    "partial": False,
+    "reward": 1.0,
+    "probability": 0.97,
+    "status": "ok",
+    "source": "gnn",
+    "model_version": "m-0003",
+    "memory_version": 412,
+}
 EXPERIENCE = {
     "queries": [
         {
@@ -82,6 +129,31 @@ EXPERIENCE = {
 LABELS = {"labels": [{"rollout_id": "gsm8k-17-b", "label": 0.0, "source": "expert"}]}
 TRAINING = {"seeds": 3, "epochs": 60}
 
+_PROMPT = f"<|im_start|>user\n{QUESTION}<|im_end|>\n<|im_start|>assistant\n"
+OPENRLHF = {"query": [_PROMPT + "36 - 9 = 27. #### 27<|im_end|>"], "prompts": [_PROMPT], "labels": ["27"]}
+OPENRLHF_REWARDS = {
+    "rewards": [1.0],
+    "scores": [1.0],
+    "extra_logs": {"memreward_scored": [1.0], "memreward_from_label": [0.0]},
+}
+SLIME = {"prompt": QUESTION, "response": "36 - 9 = 27. #### 27", "label": "27"}
+GYM = {
+    "responses_create_params": {"input": [{"role": "user", "content": QUESTION}]},
+    "response": {
+        "output": [{"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "#### 27"}]}]
+    },
+    "memreward": {"dataset": "gsm8k", "group_size": 8, "allow_partial": True},
+    "_ng_group_id": "step-7/prompt-0",
+    "_ng_group_attempt": 0,
+    "_ng_rollout_index": 5,
+}
+GYM_VERIFIED = {
+    **GYM,
+    "reward": 1.0,
+    "memreward_result": {"status": "ok", "probability": 0.97, "source": "gnn"},
+}
+GYM_METRICS = {"verify_responses": [{"_ng_task_index": 0, "reward": 1.0}]}
+
 ERRORS: tuple[MemRewardError, ...] = (
     InvalidArgument(
         "groups[0].rollouts[2].label is 1.5: a label is a number from 0 (wrong) to 1 (right).",
@@ -98,6 +170,12 @@ ERRORS: tuple[MemRewardError, ...] = (
     Overloaded("All 64 places are taken: try again in 1 s.", retry_after=1.0, limit=64),
     ModelNotTrained("There is no model yet: add labelled experience, then POST /v1/training."),
     NotEnoughLabels("Training needs 40 labelled rollouts and there are 12: add labels.", needed=40, given=12),
+    NotScored(
+        "Rollout 0 could not be scored (invalid) and this format has no word for that: set MEMREWARD_UNSCORED_REWARD "
+        "to the number that such rollouts are to get.",
+        rollout_index=0,
+        status="invalid",
+    ),
     Unavailable("The service is shutting down: send the request again when it is back."),
     Internal(
         "Something went wrong inside the service: look for reference 3f0c9a1b77de in its log.",

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from memreward_service.errors import ERROR_TABLE
-from memreward_service.records import Domain, Experience, JobStatus, Source, Status, TrainingJob
+from memreward_service.records import Domain, Experience, JobStatus, PlanReason, Source, Status, TrainingJob
 
 
 def experience_json(experience: Experience) -> dict[str, object]:
@@ -125,6 +125,86 @@ class ScoredReply(Reply):
     groups: list[ScoredGroupReply]
 
 
+class PlannedLabelReply(Reply):
+    """One rollout to verify; gain: rewards expected to become right by its label, its own included."""
+
+    group_id: str
+    rollout_index: int
+    reason: PlanReason
+    gain: float
+
+
+class SampledRolloutReply(Reply):
+    """A rollout of the random sample."""
+
+    group_id: str
+    rollout_index: int
+
+
+class LabelPlanReply(Reply):
+    """The answer of POST /v1/label-plan, in the order in which to verify; an empty plan: no label is expected to change
+    a reward. sample: all rollouts drawn at random so far, their label known or planned here. model_version is null
+    where no model is trained: then agreement alone is believed."""
+
+    model_version: str | None
+    memory_version: int
+    plan: list[PlannedLabelReply]
+    sample: list[SampledRolloutReply]
+
+
+class RolloutRewardReply(Reply):
+    """The answer of POST /v1/rollouts; reward is null unless status is ok. On timeout, send the same rollout again."""
+
+    run_id: str
+    group_id: str
+    group_attempt: int
+    rollout_index: int
+    group_size: int
+    rollouts_present: int
+    partial: bool
+    reward: float | None
+    probability: float | None
+    status: Status
+    source: Source | None
+    model_version: str | None
+    memory_version: int | None
+
+
+class OpenRlhfReply(Reply):
+    """The answer of POST /get_reward, one number a query in each list; extra_logs are metrics of OpenRLHF."""
+
+    rewards: list[float]
+    scores: list[float]
+    extra_logs: dict[str, list[float]]
+
+
+class GymResult(Reply):
+    """What stands behind a reward in a trainer's format."""
+
+    status: Status
+    probability: float | None
+    source: Source | None
+
+
+class GymVerifyReply(BaseModel):
+    """The answer of POST /verify: the fields of the request, and these. The last three only where there is no reward of
+    its own."""
+
+    reward: float
+    memreward_result: GymResult
+    mask_sample: bool = False
+    instance_config: dict[str, object] | None = None
+    failure_class: str | None = Field(None, alias="_ng_failure_class")
+
+
+class GymMetricsReply(Reply):
+    """The answer of POST /aggregate_metrics."""
+
+    group_level_metrics: list[dict[str, object]]
+    agent_metrics: dict[str, float]
+    key_metrics: dict[str, float]
+
+
 class ExperienceReceiptReply(Reply):
     """The answer of POST /v1/experience. The same content again: nothing added, the same ids."""
 
@@ -232,3 +312,45 @@ class ModelsReply(Reply):
     """The models on disk, newest first."""
 
     models: list[ModelReply]
+
+
+class TrustFiguresReply(Reply):
+    """Labelled rollouts, each predicted without its own label, beside their labels: often no random sample of all
+    rollouts. The two rates are over those that would have got a reward. Null where a figure is not defined."""
+
+    rollouts: int
+    share_abstained: float | None
+    auc: float | None
+    false_positive_rate: float | None
+    false_negative_rate: float | None
+    calibration_error: float | None
+
+
+class StepTrustReply(Reply):
+    """The figures of one training step."""
+
+    step: int
+    figures: TrustFiguresReply
+
+
+class DomainTrustReply(Reply):
+    """The figures of one domain and of its last training steps. Where it is not trusted, every prediction of it is
+    answered abstain, for the reason."""
+
+    domain: Domain
+    trusted: bool
+    reason: str | None
+    figures: TrustFiguresReply
+    steps: list[StepTrustReply]
+
+
+class TrustReply(Reply):
+    """The answer of GET /v1/trust: over the last `window` labelled rollouts of each domain. The bounds are null where
+    off, and hold from min_rollouts rollouts on."""
+
+    window: int
+    min_rollouts: int
+    min_auc: float | None
+    max_false_positive_rate: float | None
+    overall: TrustFiguresReply
+    domains: list[DomainTrustReply]

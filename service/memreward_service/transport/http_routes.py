@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPBearer
+from pydantic import BaseModel
 
 from memreward_service.engine import validation
 from memreward_service.errors import (
@@ -20,18 +21,19 @@ from memreward_service.errors import (
 from memreward_service.settings import Settings
 from memreward_service.transport import http_examples as examples
 from memreward_service.transport import http_replies as replies
-from memreward_service.transport.http_edge import BodyType, json_response, parse_body, read_body
+from memreward_service.transport.http_edge import BodyType, json_response, parse_body, read_body, while_connected
 from memreward_service.transport.http_examples import error_responses
 from memreward_service.transport.http_schemas import (
-    Body,
     ExperiencesBody,
+    LabelPlanBody,
     LabelsBody,
     PageString,
     RewardsBody,
     SearchString,
+    SubmissionBody,
     TrainingBody,
 )  # fmt: skip
-from memreward_service.transport.metrics import count_scored
+from memreward_service.transport.metrics import count_reward, count_scored
 
 if TYPE_CHECKING:
     from memreward_service.engine.engine import Engine
@@ -45,21 +47,23 @@ async def authorized(request: Request) -> None:
 router = APIRouter(prefix="/v1", dependencies=[Depends(HTTPBearer(auto_error=False)), Depends(authorized)])
 
 
-def _engine(request: Request) -> Engine:
+def engine_of(request: Request) -> Engine:
+    """The engine of the application."""
     engine: Engine = request.app.state.engine
     return engine
 
 
-def _settings(request: Request) -> Settings:
+def settings_of(request: Request) -> Settings:
+    """The settings of the application."""
     settings: Settings = request.app.state.settings
     return settings
 
 
 async def _body(request: Request, kind: type[BodyType]) -> BodyType:
-    return parse_body(kind, await read_body(request, _settings(request).max_body_bytes))
+    return parse_body(kind, await read_body(request, settings_of(request).max_body_bytes))
 
 
-def _takes(kind: type[Body], example: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
+def takes(kind: type[BaseModel], example: dict[str, Any], *, required: bool = True) -> dict[str, Any]:
     """The OpenAPI entry of a body that the route reads raw, for speed."""
     schema = {"$ref": f"#/components/schemas/{kind.__name__}"}
     return {
@@ -74,7 +78,7 @@ def _takes(kind: type[Body], example: dict[str, Any], *, required: bool = True) 
     "/rewards",
     tags=["rewards"],
     response_model=replies.ScoredReply,
-    openapi_extra=_takes(RewardsBody, examples.REWARDS),
+    openapi_extra=takes(RewardsBody, examples.REWARDS),
     responses={
         200: {"content": {"application/json": {"example": examples.SCORED}}},
         **error_responses(TooLarge, Overloaded, ModelNotTrained, Unavailable),
@@ -83,25 +87,64 @@ def _takes(kind: type[Body], example: dict[str, Any], *, required: bool = True) 
 async def score_rewards(request: Request) -> Response:
     """The reward of every rollout. A label inside a group is evidence for its siblings."""
     body = await _body(request, RewardsBody)
-    groups = validation.valid_groups([group.draft() for group in body.groups], _settings(request))
-    scored = await _engine(request).score(groups, explain=bool(body.explain))
+    groups = validation.valid_groups([group.draft() for group in body.groups], settings_of(request))
+    scored = await engine_of(request).score(groups, explain=bool(body.explain))
     count_scored(scored)
     return json_response(scored)
+
+
+@router.post(
+    "/label-plan",
+    tags=["rewards"],
+    response_model=replies.LabelPlanReply,
+    openapi_extra=takes(LabelPlanBody, examples.LABEL_PLAN),
+    responses={
+        200: {"content": {"application/json": {"example": examples.PLANNED_LABELS}}},
+        **error_responses(TooLarge, Overloaded, Unavailable),
+    },
+)
+async def plan_labels(request: Request) -> Response:
+    """Which rollouts to verify next, in order, so that a label budget puts most rewards right. Send the same groups
+    again with the labels that came back, and it goes on from there. Nothing is stored; it works without a model."""
+    body = await _body(request, LabelPlanBody)
+    drafts = [group.draft() for group in body.groups]
+    groups, budget = validation.valid_label_plan(drafts, body.budget, settings_of(request))
+    return json_response(await engine_of(request).plan_labels(groups, budget))
+
+
+@router.post(
+    "/rollouts",
+    tags=["rewards"],
+    response_model=replies.RolloutRewardReply,
+    openapi_extra=takes(SubmissionBody, examples.ROLLOUT),
+    responses={
+        200: {"content": {"application/json": {"example": examples.ROLLOUT_REWARD}}},
+        **error_responses(TooLarge, Conflict, Overloaded, ModelNotTrained, Unavailable),
+    },
+)
+async def submit_rollout(request: Request) -> Response:
+    """The reward of one rollout of a group whose rollouts come one by one, from any process: the call waits until the
+    group is complete, or its deadline passes. The same rollout sent again is no sibling and gets the same answer."""
+    body = await _body(request, SubmissionBody)
+    submission = validation.valid_submission(body.draft(), settings_of(request))
+    reward = await while_connected(request, engine_of(request).submit(submission))
+    count_reward(reward)
+    return json_response(reward)
 
 
 @router.post(
     "/experience",
     tags=["experience"],
     response_model=replies.ExperienceReceiptReply,
-    openapi_extra=_takes(ExperiencesBody, examples.EXPERIENCE),
+    openapi_extra=takes(ExperiencesBody, examples.EXPERIENCE),
     responses=error_responses(TooLarge, Conflict, Unavailable),
 )
 async def add_experience(request: Request) -> Response:
     """Remember queries with their rollouts. Durable before it answers; the same content again changes
     nothing."""
     body = await _body(request, ExperiencesBody)
-    experience = validation.valid_experience([query.experience() for query in body.queries], _settings(request))
-    return json_response(await _engine(request).add_experience(experience))
+    experience = validation.valid_experience([query.experience() for query in body.queries], settings_of(request))
+    return json_response(await engine_of(request).add_experience(experience))
 
 
 @router.get(
@@ -113,7 +156,7 @@ async def add_experience(request: Request) -> Response:
 async def list_experience(request: Request, page: Annotated[PageString, Query()]) -> Response:
     """Stored queries in id order, a page at a time: an export."""
     after, limit = validation.valid_page(page.after, page.limit)
-    queries = await _engine(request).list_experience(after, limit + 1)
+    queries = await engine_of(request).list_experience(after, limit + 1)
     return json_response(replies.page_json(queries, limit))
 
 
@@ -121,21 +164,21 @@ async def list_experience(request: Request, page: Annotated[PageString, Query()]
     "/labels",
     tags=["experience"],
     response_model=replies.LabelReceiptReply,
-    openapi_extra=_takes(LabelsBody, examples.LABELS),
+    openapi_extra=takes(LabelsBody, examples.LABELS),
     responses=error_responses(TooLarge, NotFound, Unavailable),
 )
 async def add_labels(request: Request) -> Response:
     """True rewards that arrive after their rollouts."""
     body = await _body(request, LabelsBody)
-    labels = validation.valid_labels([label.draft() for label in body.labels], _settings(request))
-    return json_response(await _engine(request).add_labels(labels))
+    labels = validation.valid_labels([label.draft() for label in body.labels], settings_of(request))
+    return json_response(await engine_of(request).add_labels(labels))
 
 
 @router.get("/queries", tags=["memory"], response_model=replies.SearchReply, responses=error_responses(Unavailable))
 async def find_queries(request: Request, search: Annotated[SearchString, Query()]) -> Response:
     """The memory queries nearest to a text, nearest first."""
-    text, k = validation.valid_search(search.text, search.k, _settings(request))
-    return json_response({"queries": await _engine(request).similar_queries(text, k)})
+    text, k = validation.valid_search(search.text, search.k, settings_of(request))
+    return json_response({"queries": await engine_of(request).similar_queries(text, k)})
 
 
 @router.get(
@@ -146,14 +189,14 @@ async def find_queries(request: Request, search: Annotated[SearchString, Query()
 )
 async def get_query(request: Request, query_id: str) -> Response:
     """One stored query with its rollouts. The id may hold slashes."""
-    experience = await _engine(request).query(validation.valid_id(query_id, "query_id"))
+    experience = await engine_of(request).query(validation.valid_id(query_id, "query_id"))
     return json_response(replies.experience_json(experience))
 
 
 @router.get("/memory", tags=["memory"], response_model=replies.MemoryReply, responses=error_responses())
 async def get_memory(request: Request) -> Response:
     """How far the memory that predictions use has followed the store."""
-    return json_response(_engine(request).memory_status())
+    return json_response(engine_of(request).memory_status())
 
 
 @router.post(
@@ -161,14 +204,14 @@ async def get_memory(request: Request) -> Response:
     status_code=202,
     tags=["training"],
     response_model=replies.JobReply,
-    openapi_extra=_takes(TrainingBody, examples.TRAINING, required=False),
+    openapi_extra=takes(TrainingBody, examples.TRAINING, required=False),
     responses=error_responses(TooLarge, Conflict, NotEnoughLabels),
 )
 async def start_training(request: Request) -> Response:
     """Queue a training job; an empty body takes the settings of the service."""
-    raw = await read_body(request, _settings(request).max_body_bytes)
+    raw = await read_body(request, settings_of(request).max_body_bytes)
     body = parse_body(TrainingBody, raw or b"{}")
-    job = _engine(request).start_training(validation.valid_training(body.seeds, body.epochs))
+    job = engine_of(request).start_training(validation.valid_training(body.seeds, body.epochs))
     return json_response(replies.job_json(job), 202)
 
 
@@ -180,14 +223,14 @@ async def start_training(request: Request) -> Response:
 )
 async def get_training_job(request: Request, job_id: str) -> Response:
     """How far a training job is; its model_version once it succeeded."""
-    job = _engine(request).training_job(validation.valid_id(job_id, "job_id"))
+    job = engine_of(request).training_job(validation.valid_id(job_id, "job_id"))
     return json_response(replies.job_json(job))
 
 
 @router.get("/models", tags=["training"], response_model=replies.ModelsReply, responses=error_responses())
 async def list_models(request: Request) -> Response:
     """The models on disk, newest first; one is active once a model was trained."""
-    return json_response({"models": list(_engine(request).models())})
+    return json_response({"models": list(engine_of(request).models())})
 
 
 @router.post(
@@ -198,4 +241,12 @@ async def list_models(request: Request) -> Response:
 )
 async def activate_model(request: Request, model_version: str) -> Response:
     """Make a kept model the active one; requests in flight keep theirs."""
-    return json_response(await _engine(request).activate_model(validation.valid_id(model_version, "model_version")))
+    return json_response(await engine_of(request).activate_model(validation.valid_id(model_version, "model_version")))
+
+
+@router.get("/trust", tags=["rewards"], response_model=replies.TrustReply, responses=error_responses())
+async def get_trust(request: Request) -> Response:
+    """How predictions compare with labels while a run goes on: each labelled rollout of /v1/rewards and /v1/rollouts
+    is also predicted without its own label. The figures are over the labelled rollouts: where these are no random
+    sample, neither are the figures. They are kept in the process, and begin anew when it starts."""
+    return json_response(engine_of(request).trust())

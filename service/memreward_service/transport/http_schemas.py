@@ -14,6 +14,7 @@ from memreward_service.engine.drafts import (
     LabelDraft,
     QueryDraft,
     StoredRolloutDraft,
+    SubmissionDraft,
 )  # fmt: skip
 from memreward_service.records import Rollout
 
@@ -79,6 +80,53 @@ class RewardsBody(Body):
     groups: list[GroupBody]
     explain: bool | None = None
     """Say for each rollout what its group says about it."""
+
+
+class LabelPlanBody(Body):
+    """POST /v1/label-plan."""
+
+    groups: list[GroupBody]
+    """As in /v1/rewards; the labels known so far stand in their rollouts."""
+    budget: int
+    """At most so many labels are planned."""
+
+
+class SubmissionBody(Body):
+    """POST /v1/rollouts: one rollout, sent alone."""
+
+    run_id: str
+    """The training run; two runs never share a group."""
+    group_id: str
+    """The group: the same for all rollouts of one query in one step, and for no others of the run."""
+    group_attempt: int | None = None
+    """0 where not given; the next number for a group that is sampled again."""
+    rollout_index: int
+    """Which rollout of the group, from 0 to group_size - 1. Sent again, it is the same rollout."""
+    group_size: int
+    """How many rollouts make the group complete."""
+    step: int | None = None
+    """The training step, by which GET /v1/trust tells figures."""
+    query: QueryBody
+    rollout: RolloutBody
+    deadline_ms: int | None = None
+    """How long the call may wait for the rest of the group, 0 not at all; without it, as the service is set."""
+    allow_partial: bool | None = None
+    """At the deadline, score the rollouts that are there instead of answering timeout."""
+
+    def draft(self) -> SubmissionDraft:
+        """The rollout as validation takes it."""
+        return SubmissionDraft(
+            self.run_id,
+            self.group_id,
+            self.group_attempt,
+            self.rollout_index,
+            self.group_size,
+            self.query.draft(),
+            self.rollout.record(),
+            self.deadline_ms,
+            self.allow_partial,
+            self.step,
+        )
 
 
 class StoredRolloutBody(RolloutBody):
@@ -167,5 +215,12 @@ class SearchString(QueryString):
     """How many; 8 where not given."""
 
 
-REQUEST_BODIES: tuple[type[Body], ...] = (RewardsBody, ExperiencesBody, LabelsBody, TrainingBody)
+REQUEST_BODIES: tuple[type[Body], ...] = (
+    RewardsBody,
+    LabelPlanBody,
+    SubmissionBody,
+    ExperiencesBody,
+    LabelsBody,
+    TrainingBody,
+)
 """The bodies that routes read raw, for the schemas of the OpenAPI page."""

@@ -55,13 +55,14 @@ async def serve(engine: Engine, settings: Settings, *, ready: Ready | None = Non
         await engine.start()
         with _stop_signals() as stop:
             try:
-                await _serve(http, http_socket, rpc, health, stop, announce)
+                await _serve(engine, http, http_socket, rpc, health, stop, announce)
             finally:
                 await engine.stop()
                 logger.info("Stopped.")
 
 
 async def _serve(
+    engine: Engine,
     http: _HttpServer,
     http_socket: socket.socket,
     rpc: grpc.aio.Server,
@@ -69,7 +70,8 @@ async def _serve(
     stop: asyncio.Event,
     announce: Callable[[], None],
 ) -> None:
-    """Run both servers until `stop`; then let both finish what they accepted, at the same time."""
+    """Run both servers until `stop`; then end the calls that wait for their group, and let both servers finish what
+    they accepted, at the same time."""
     stopping = asyncio.create_task(stop.wait())
     serving = asyncio.create_task(http.serve(sockets=[http_socket]))
     listening = asyncio.create_task(http.listening.wait())
@@ -80,6 +82,8 @@ async def _serve(
             announce()
         await asyncio.wait({serving, stopping}, return_when=asyncio.FIRST_COMPLETED)
     finally:
+        # First: a call that waits for the rest of its group would hold both servers up to the end of the grace.
+        engine.end_waiting()
         logger.info("Stopping: finishing the requests that were accepted.")
         stopping.cancel()
         listening.cancel()
