@@ -1,6 +1,7 @@
 """`memreward evaluate` and `bench` end to end, on rollouts made here."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from memreward_client.demo.rollouts import draw_rollouts
 from memreward_client.rollout_files import write_rollout_file
 from memreward_service.errors import InvalidArgument
-from memreward_service.evaluation.command import bench, evaluate, means
+from memreward_service.evaluation.bench_command import bench
+from memreward_service.evaluation.command import evaluate, means
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 
@@ -20,12 +22,20 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module", autouse=True)
+def embeddings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The tests read the same texts: they are embedded once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("memreward_service.evaluation.command.CACHE_FOLDER", tmp_path_factory.mktemp("embeddings"))
+        yield
+
+
 def run(file: Path, tmp_path: Path, regime: str, **other: object) -> dict[str, dict[str, dict[str, float]]]:
     options: dict[str, object] = {"budget": 0.3, "seeds": 1, "rollouts": None, "policies": None, "epochs": 20}
-    options |= {"output": tmp_path / "figures.json", "data_dir": tmp_path / "cache"} | other
+    options |= {"output": tmp_path / "figures.json", "data_dir": None} | other
     evaluate(file, regime=regime, **options)  # type: ignore[arg-type]
     facts = json.loads((tmp_path / "figures.json").read_text())
-    return facts["mean"]  # type: ignore[no-any-return]
+    return facts["budgets"][0]["mean"]  # type: ignore[no-any-return]
 
 
 @pytest.mark.slow
@@ -49,11 +59,35 @@ def test_labels_inside_the_group_help(file: Path, tmp_path: Path) -> None:
     assert with_labels > run(file, tmp_path, "queries")["MemReward"]["auc"]["mean"]
 
 
+@pytest.mark.slow
+def test_the_planner_spends_the_same_labels_better_than_chance(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mean = run(file, tmp_path, "rollouts", budget=0.2, planner=True)
+    assert list(mean) == ["label planner", "planner, no network", "random labels"]
+    spent = {method: figures["labels_spent"]["mean"] for method, figures in mean.items()}
+    assert spent["random labels"] == pytest.approx(128 / 640)
+    assert spent["label planner"] <= 128 / 640
+    assert mean["label planner"]["right"]["mean"] > mean["random labels"]["right"]["mean"] + 0.02
+    assert "labels" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_curve_is_drawn_for_every_budget(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memreward_service.evaluation.command.BUDGETS", (0.2, 0.4))
+    run(file, tmp_path, "rollouts", planner=True, curve=True, epochs=2)
+    facts = json.loads((tmp_path / "figures.json").read_text())
+    assert [each["budget"] for each in facts["budgets"]] == [0.2, 0.4]
+    assert (tmp_path / "figures.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_wrong_options_say_what_to_use(file: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="queries or rollouts"):
         run(file, tmp_path, "everything")
     with pytest.raises(InvalidArgument, match="more than 0"):
         run(file, tmp_path, "queries", budget=0.0)
+    with pytest.raises(InvalidArgument, match="--regime rollouts"):
+        run(file, tmp_path, "queries", planner=True)
 
 
 def test_means_leave_out_what_a_run_could_not_define() -> None:
@@ -70,12 +104,15 @@ def test_means_leave_out_what_a_run_could_not_define() -> None:
 def test_bench_times_the_engine_and_both_transports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("memreward_service.evaluation.command.CACHE_FOLDER", tmp_path)
+    monkeypatch.setattr("memreward_service.evaluation.bench_command.CACHE_FOLDER", tmp_path)
     bench(tmp_path / "bench.json", memory_queries=24, groups=4, rollouts=4, repeats=2, http=True)
     rows = json.loads((tmp_path / "bench.json").read_text())["rows"]
     assert [row["name"].split(",")[0] for row in rows] == [
         "published procedure", "engine", "engine", "engine", "HTTP", "HTTP", "gRPC", "gRPC",
+        "HTTP", "HTTP", "HTTP", "HTTP", "gRPC", "gRPC", "gRPC", "gRPC",
     ]  # fmt: skip
+    alone = [row["name"] for row in rows if "one by one" in row["name"]]
+    assert [name.split(", ")[:2] for name in alone] == [[t, s] for t in ("HTTP", "gRPC") for s in ("warm", "cold")]
     assert all(value > 0 for row in rows for value in row["milliseconds"])
     assert "p95 ms" in capsys.readouterr().out
 

@@ -10,13 +10,11 @@ import os
 import time
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import grpc
 import httpx
-import numpy as np
 import torch
 from rich.console import Console
 
@@ -27,7 +25,9 @@ from memreward_proto import reward_pb2, reward_pb2_grpc
 from memreward_service.engine.engine import Engine
 from memreward_service.engine.group_batch import group_batch, parse_group
 from memreward_service.errors import MemRewardError
+from memreward_service.evaluation.one_by_one import one_by_one_timings
 from memreward_service.evaluation.published_procedure import WholeGraphNetwork, whole_graph
+from memreward_service.evaluation.timing import Timing
 from memreward_service.records import (
     Domain,
     Experience,
@@ -46,25 +46,6 @@ SINGLE_REPEATS = 200
 MESSAGE_BYTES = 64 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Milliseconds of repeated calls of one kind."""
-
-    name: str
-    rollouts: int
-    milliseconds: tuple[float, ...]
-
-    @property
-    def median(self) -> float:
-        """p50 in ms."""
-        return float(np.median(self.milliseconds))
-
-    @property
-    def p95(self) -> float:
-        """p95 in ms."""
-        return float(np.quantile(self.milliseconds, 0.95))
-
-
 def timings(
     folder: Path, memory_queries: int, groups: int, rollouts: int, repeats: int, *, transports: bool, console: Console
 ) -> list[Timing]:
@@ -81,6 +62,7 @@ def timings(
     with _service(settings) as (http_url, grpc_address):
         rows += _http_timings(http_url, asked, repeats)
         rows += _grpc_timings(grpc_address, asked, repeats)
+        rows += one_by_one_timings([http_url, f"grpc://{grpc_address}"], asked, repeats)
     return rows
 
 

@@ -1,44 +1,72 @@
-"""What `memreward evaluate` and `memreward bench` do: measure, print one table, write JSON."""
+"""What `memreward evaluate` does: measure, print one table a budget, write JSON, draw the curve."""
 
 from __future__ import annotations
 
 import json
 import logging
-import os
 import statistics
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from memreward_service.engine.encoder import SentenceEncoder
 from memreward_service.engine.group_batch import parse_group
 from memreward_service.errors import InvalidArgument
-from memreward_service.evaluation.bench import Timing, timings
 from memreward_service.evaluation.comparison import compared
-from memreward_service.evaluation.labelled_file import Split, labelled_queries, queries_split, rollouts_split
-from memreward_service.evaluation.stored_encoder import StoredEncoder
+from memreward_service.evaluation.curve import BUDGETS, draw_curve
+from memreward_service.evaluation.labelled_file import labelled_queries, queries_split, rollouts_split
+from memreward_service.evaluation.planned_labels import spendings
+from memreward_service.evaluation.stored_encoder import CACHE_FOLDER, StoredEncoder
 from memreward_service.records import Experience
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 
 SPLITS = {"queries": queries_split, "rollouts": rollouts_split}
-COLUMNS = {
-    "auc": "AUC",
-    "within_group_auc": "in-group AUC",
-    "accuracy": "accuracy",
-    "false_positive_rate": "FPR",
-    "calibration_error": "ECE",
-}
-CAPTION = (
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a comparison shows: metric -> title of its column, and the metric of its curve."""
+
+    columns: dict[str, str]
+    caption: str
+    headline: str
+    headline_name: str
+
+
+COMPARED = Kind(
+    {
+        "auc": "AUC",
+        "within_group_auc": "in-group AUC",
+        "accuracy": "accuracy",
+        "false_positive_rate": "FPR",
+        "calibration_error": "ECE",
+    },
     "in-group AUC: among the rollouts of one query; FPR: share of the wrong rollouts that are rewarded; "
-    "ECE: expected calibration error."
+    "ECE: expected calibration error.",
+    "accuracy",
+    "rewards right, of rollouts without a label",
 )
-CACHE_FOLDER = Path("~/.cache/memreward")
+PLANNED = Kind(
+    {
+        "right": "right",
+        "false_positive_rate": "FPR",
+        "false_negative_rate": "FNR",
+        "auc": "AUC",
+        "labels_spent": "labels",
+    },
+    "right, FPR and FNR: rewards of all rollouts, labelled ones included; AUC: of those without a label; labels: "
+    "spent. The planner stops where no label is expected to change a reward.",
+    "right",
+    "rewards right",
+)
 
 Figures = dict[str, dict[str, float]]
 """Metrics by method."""
@@ -46,42 +74,52 @@ Figures = dict[str, dict[str, float]]
 
 def evaluate(
     file: Path, *, regime: str, budget: float, seeds: int, rollouts: int | None, policies: list[str] | None,
-    output: Path | None, data_dir: Path | None, epochs: int | None,
+    output: Path | None, data_dir: Path | None, epochs: int | None, planner: bool = False, curve: bool = False,
 ) -> None:  # fmt: skip
     """Score the rollouts of `file` whose labels a budget does not buy, print the comparison, write JSON.
 
-    The JSON goes to `output`, by default memreward-evaluate-<file>-<regime>.json in the current folder. Raises
-    InvalidArgument, NotEnoughLabels, RolloutFileError.
+    `planner`: how many of all rewards are right when the planner spends the budget, and when it is spent at random.
+    `curve`: for the budgets of curve.py instead of `budget`, drawn as a PNG beside the JSON. The JSON goes to `output`,
+    by default memreward-evaluate-<file>-<regime>.json in the current folder.
+    Raises InvalidArgument, NotEnoughLabels, RolloutFileError.
     """
     if regime not in SPLITS:
         raise InvalidArgument(f"--regime {regime!r} is unknown: use {' or '.join(SPLITS)}.", field="regime")
+    if planner and regime != "rollouts":
+        raise InvalidArgument("--planner chooses single rollouts: use it with --regime rollouts.", field="planner")
     if not 0 < budget < 1:
         raise InvalidArgument(f"--budget {budget:g} leaves nothing to measure: use more than 0, less than 1.")
     logging.getLogger("memreward_service").setLevel(logging.WARNING)
     queries = labelled_queries(file, rollouts, policies)
-    splits = [SPLITS[regime](queries, budget, seed) for seed in range(seeds)]
-    console = Console()
-    runs = _runs(queries, splits, (data_dir or CACHE_FOLDER).expanduser(), epochs, console)
     count = sum(len(experience.rollouts) for experience in queries)
-    spent = statistics.mean(split.labels_spent for split in splits)
-    title = (
-        f"{file.name}: {len(queries)} queries, {count} rollouts; regime {regime}, "
-        f"{spent:.1%} of the labels; mean ± spread of {seeds} splits"
-    )
-    console.print(comparison_table(title, runs))
+    console = Console()
+    what = f"{file.name}: {len(queries)} queries, {count} rollouts; regime {regime}"
+    kind = PLANNED if planner else COMPARED
+    points = []
+    for share in BUDGETS if curve else (budget,):
+        runs = _runs(queries, regime, share, seeds, planner, (data_dir or CACHE_FOLDER).expanduser(), epochs, console)
+        title = f"{what}, {share:.0%} of the labels; mean ± spread of {seeds} seeds"
+        console.print(figures_table(title, runs, kind))
+        points.append((share, runs))
     target = output or Path(f"memreward-evaluate-{file.name.split('.')[0]}-{regime}.json")
     facts = {
-        "file": file.name, "regime": regime, "budget": budget, "labels_spent": spent, "queries": len(queries),
-        "rollouts": count, "rollouts_a_query": rollouts, "policies": policies, "runs": runs, "mean": means(runs),
+        "file": file.name, "regime": regime, "planner": planner, "queries": len(queries), "rollouts": count,
+        "rollouts_a_query": rollouts, "policies": policies,
+        "budgets": [{"budget": share, "runs": runs, "mean": means(runs)} for share, runs in points],
     }  # fmt: skip
     target.write_text(json.dumps(facts, indent=2) + "\n")
     console.print(f"Written to {target}.")
+    if curve:
+        drawn = target.with_suffix(".png")
+        draw_curve(drawn, what, [(share, means(runs)) for share, runs in points], kind.headline, kind.headline_name)
+        console.print(f"Drawn in {drawn}.")
 
 
 def _runs(
-    queries: Sequence[Experience], splits: Sequence[Split], cache: Path, epochs: int | None, console: Console
-) -> list[Figures]:
-    """Figures of every split, with progress."""
+    queries: Sequence[Experience], regime: str, budget: float, seeds: int, planner: bool, cache: Path,
+    epochs: int | None, console: Console,
+) -> list[Figures]:  # fmt: skip
+    """Figures of every seed, with progress."""
     store = ExperienceStore(f"sqlite:///{cache / 'embeddings.sqlite3'}")
     settings = Settings()
     encoder = StoredEncoder(
@@ -93,50 +131,23 @@ def _runs(
         for text in parse_group(experience.query, [stored.rollout for stored in experience.rollouts]).texts
     ]
     columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeElapsedColumn()
+    runs: list[Figures] = []
     with Progress(*columns, console=console, transient=True) as bars:
         embedding = bars.add_task("embedding texts (kept for the next run)", total=len(set(texts)))
         encoder.warm(texts, lambda done: bars.advance(embedding, done))
-        runs = []
-        for number, split in enumerate(splits):
-            bar = bars.add_task(f"split {number + 1} of {len(splits)}: training", total=1.0)
-            runs.append(
-                compared(split, encoder, number, epochs, lambda share, bar=bar: bars.update(bar, completed=share))  # type: ignore[misc]
-            )
+        for seed in range(seeds):
+            bar = bars.add_task(f"{budget:.0%} of the labels, seed {seed + 1} of {seeds}: training", total=1.0)
+            reached = partial(_reached, bars, bar)
+            if planner:
+                runs.append(spendings(queries, encoder, budget, seed, epochs, reached))
+            else:
+                runs.append(compared(SPLITS[regime](queries, budget, seed), encoder, seed, epochs, reached))
     store.close()
     return runs
 
 
-def bench(output: Path | None, memory_queries: int, groups: int, rollouts: int, repeats: int, http: bool) -> None:
-    """Time requests against a memory of made-up word problems, print the table, write JSON to `output`."""
-    logging.getLogger("memreward_service").setLevel(logging.WARNING)
-    console = Console()
-    folder = CACHE_FOLDER.expanduser() / f"bench-{memory_queries}x{rollouts}"
-    rows = timings(folder, memory_queries, groups, rollouts, repeats, transports=http, console=console)
-    console.print(timing_table(f"memory {memory_queries} x {rollouts} rollouts, {os.cpu_count()} cores", rows))
-    if output is not None:
-        facts = {
-            "memory_queries": memory_queries, "groups": groups, "rollouts": rollouts, "cores": os.cpu_count(),
-            "rows": [{"name": row.name, "milliseconds": row.milliseconds} for row in rows],
-        }  # fmt: skip
-        output.write_text(json.dumps(facts, indent=2) + "\n")
-        console.print(f"Written to {output}.")
-
-
-def timing_table(title: str, rows: Sequence[Timing]) -> Table:
-    """Median, p95 and how many times faster than the first row the same rollouts are scored."""
-    caption = (
-        "published procedure: graph and network over the whole memory in every request "
-        "(our own code; embeddings are given to it)"
-    )
-    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left", box=SIMPLE_HEAD)
-    table.add_column("request", no_wrap=True)
-    for name in ("p50 ms", "p95 ms", "faster"):
-        table.add_column(name, no_wrap=True, justify="right")
-    for row in rows:
-        same_work = row.rollouts == rows[0].rollouts
-        speed = f"{rows[0].median / row.median:.1f} x" if same_work else ""
-        table.add_row(row.name, f"{row.median:.1f}", f"{row.p95:.1f}", speed)
-    return table
+def _reached(bars: Progress, bar: TaskID, share: float) -> None:
+    bars.update(bar, completed=share)
 
 
 def means(runs: Sequence[Figures]) -> dict[str, dict[str, dict[str, float]]]:
@@ -151,14 +162,14 @@ def means(runs: Sequence[Figures]) -> dict[str, dict[str, dict[str, float]]]:
     }
 
 
-def comparison_table(title: str, runs: Sequence[Figures]) -> Table:
-    """Methods by COLUMNS; a figure that is not defined is a dash."""
-    table = Table(title=title, title_justify="left", caption=CAPTION, caption_justify="left", box=SIMPLE_HEAD)
+def figures_table(title: str, runs: Sequence[Figures], kind: Kind) -> Table:
+    """Methods by the columns of `kind`; a figure that is not defined is a dash."""
+    table = Table(title=title, title_justify="left", caption=kind.caption, caption_justify="left", box=SIMPLE_HEAD)
     table.padding, table.pad_edge = (0, 1, 0, 0), False
-    for name in ("mean±spread", *COLUMNS.values()):
+    for name in ("mean±spread", *kind.columns.values()):
         table.add_column(name, no_wrap=True)
     for method, figures in means(runs).items():
-        table.add_row(method, *(_cell(figures.get(metric)) for metric in COLUMNS))
+        table.add_row(method, *(_cell(figures.get(metric)) for metric in kind.columns))
     return table
 
 

@@ -30,7 +30,7 @@ Progress = Callable[[float], None]
 def compared(
     split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
 ) -> dict[str, dict[str, float]]:
-    """Metrics of every method by its name, over the rollouts whose label is hidden."""
+    """Metrics of every method by its name, over the rollouts whose label is hidden, and the share of labels spent."""
     probabilities = {ENGINE: asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress))}
     memory, asked = _batch(split.memory, encoder), _batch(split.asked, encoder)
     for name, method in BASELINES.items():
@@ -39,7 +39,7 @@ def compared(
     truth, group = flat(split.truth)[hidden], asked.group.numpy()[hidden]
     threshold = Settings.model_fields["threshold"].default
     return {
-        name: reward_metrics(truth, probability[hidden], group, threshold)
+        name: reward_metrics(truth, probability[hidden], group, threshold) | {"labels_spent": split.labels_spent}
         for name, probability in probabilities.items()
     }
 

@@ -69,7 +69,7 @@ def rollouts_split(queries: Sequence[Experience], budget: float, seed: int) -> S
     shown = np.zeros(sizes.sum(), dtype=bool)
     shown[np.random.default_rng(seed).permutation(len(shown))[: round(budget * len(shown))]] = True
     parts = [part.tolist() for part in np.split(shown, sizes.cumsum()[:-1])]
-    memory = [_only(experience, part) for experience, part in zip(queries, parts, strict=True)]
+    memory = [only_labels(experience, part) for experience, part in zip(queries, parts, strict=True)]
     return _split(memory, queries, parts)
 
 
@@ -79,14 +79,14 @@ def _split(memory: Sequence[Experience], asked: Sequence[Experience], shown: Seq
     every = {stored.id for experience in (*memory, *asked) for stored in experience.rollouts}
     return Split(
         memory=tuple(memory),
-        asked=tuple(_only(experience, part) for experience, part in pairs),
+        asked=tuple(only_labels(experience, part) for experience, part in pairs),
         truth=tuple(tuple(float(s.rollout.label or 0) for s in experience.rollouts) for experience in asked),
         hidden=tuple(tuple(not seen for seen in part) for part in shown),
         labels_spent=labels / len(every),
     )
 
 
-def _only(experience: Experience, shown: Sequence[bool]) -> Experience:
+def only_labels(experience: Experience, shown: Sequence[bool]) -> Experience:
     """The experience with the labels of the `shown` rollouts only."""
     return Experience(
         experience.query,

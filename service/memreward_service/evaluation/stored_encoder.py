@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,8 @@ from memreward_service.engine.encoder import Encoder, Vectors
 from memreward_service.store import ExperienceStore
 
 SLICE = 128
+CACHE_FOLDER = Path("~/.cache/memreward")
+"""Where evaluations and benchmarks keep what a second run need not compute again."""
 
 
 class StoredEncoder:
