@@ -1,0 +1,197 @@
+"""The process that runs the tests of a query, which are trusted, against a program that it only reaches through calls.
+
+It executes the tests and the code of the query, never a line of the program: the functions that the tests use are
+stand-ins that send their arguments out and get plain values back. It is limited in time and memory, not isolated.
+
+    <- {"plan": .., "tests": [source, ..], "query_code": source, "functions": [names in the program],
+        "expected": [names that the query asks for], "entry_point": name or null}
+    -> {"call": name, "args": [..], "kwargs": {..}}       answered as function_server.py answers
+    -> {"verdict": "passed" | "failed" | "unusable", "reason": ..}   the last line
+"""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import json
+import os
+import random
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn, TextIO
+
+from memreward_trainer.sandbox.confinement import limit_resources
+from memreward_trainer.sandbox.literals import NotPlain, TooLarge, decode, encode, holds_opaque
+from memreward_trainer.sandbox.system_calls import process_control
+
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+REASON_CHARS = 300
+"""Characters of a reason."""
+
+
+class ProgramFault(Exception):
+    """The program did not answer a call: an exception of its own class, an end, no time left, too large an answer."""
+
+
+class Unusable(Exception):
+    """The tests ask for what no program can give over the wall, or are broken themselves."""
+
+
+def run() -> None:
+    """Run the tests and say how they ended."""
+    requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
+    nowhere = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(nowhere, standard)
+    job = json.loads(requests.readline())
+    limit_resources(job["plan"])
+    if sys.platform == "linux":
+        process_control(PR_SET_PDEATHSIG, 9)
+        # A program that runs as the same user must not be able to write into this process.
+        process_control(PR_SET_DUMPABLE, 0)
+    wire = Wire(requests, replies)
+    verdict, reason = _verdict(job, wire)
+    wire.send({"verdict": verdict, "reason": reason[:REASON_CHARS]})
+
+
+class Wire:
+    """Calls of the program's functions, one at a time."""
+
+    def __init__(self, requests: TextIO, replies: TextIO) -> None:
+        self._requests, self._replies = requests, replies
+        self.calls = 0
+        self.fault: BaseException | None = None
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Write one line."""
+        self._replies.write(json.dumps(message) + "\n")
+        self._replies.flush()
+
+    def call(self, name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """What the program's function returns. Raises what it raised, or ProgramFault."""
+        try:
+            sent, named = [encode(item) for item in args], {key: encode(item) for key, item in kwargs.items()}
+        except TooLarge:
+            raise Unusable(f"the tests call {name} with a value that is too large") from None
+        if holds_opaque([*sent, *named.values()]):
+            raise Unusable(f"the tests call {name} with a value that is not plain")
+        self.send({"call": name, "args": sent, "kwargs": named})
+        answer = json.loads(self._requests.readline())
+        self.calls += 1
+        if "raised" in answer:
+            self._fail(_exception(str(answer["raised"]), str(answer.get("message", ""))))
+        if "value" not in answer:
+            self._fail(ProgramFault(f"{name}: {answer['fault']}"))
+        try:
+            for mine, theirs in zip(args, answer.get("args", ()), strict=False):
+                _copy_into(mine, decode(theirs))
+            return decode(answer["value"])
+        except ValueError as error:
+            self._fail(ProgramFault(f"{name}: the answer is not understood: {error}"))
+
+    def _fail(self, fault: BaseException) -> NoReturn:
+        self.fault = fault
+        raise fault
+
+
+def _verdict(job: dict[str, Any], wire: Wire) -> tuple[str, str]:
+    for source in job["tests"]:
+        wire.calls = 0
+        try:
+            tree = ast.parse(source)
+        except (SyntaxError, ValueError) as error:
+            return "unusable", f"a test is no Python: {error}"
+        try:
+            _run_test(tree, job, wire)
+        except BaseException as error:
+            return _ending(error, source, tree, job, wire)
+        if wire.calls == 0:
+            return "unusable", "a test ended without a call of the program"
+    return "passed", "all tests passed"
+
+
+def _ending(error: BaseException, source: str, tree: ast.Module, job: dict[str, Any], wire: Wire) -> tuple[str, str]:
+    """What an exception that leaves a test says about the program."""
+    kind = type(error).__name__
+    if error is wire.fault:
+        return "failed", str(error) if isinstance(error, ProgramFault) else f"the program raised {kind}: {error}"
+    if isinstance(error, AssertionError):
+        return "failed", f"an assertion failed: {_line(error, source) or error}"
+    if isinstance(error, NotPlain):
+        return "unusable", f"the tests look into a value that is not plain: {error}"
+    if isinstance(error, Unusable):
+        return "unusable", str(error)
+    if isinstance(error, NameError) and error.name is not None:
+        called = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        if error.name in job["expected"] or error.name in called or error.name == job["entry_point"]:
+            return "failed", f"the program does not define {error.name}"
+    if wire.calls and isinstance(error, Exception) and not isinstance(error, ImportError):
+        return "failed", f"the tests could not use what the program returned: {kind}: {error}"
+    return "unusable", f"the tests failed by themselves: {kind}: {error}"
+
+
+def _run_test(tree: ast.Module, job: dict[str, Any], wire: Wire) -> None:
+    random.seed(0)
+    space: dict[str, Any] = {"__name__": "__main__", "__builtins__": builtins}
+    exec(compile(job["query_code"], "<query>", "exec", dont_inherit=True), space)
+    for name in job["functions"]:
+        # The names that the query and Python define are theirs: a program that brings its own `sorted` changes no test.
+        if name not in space and (name in job["expected"] or not hasattr(builtins, name)):
+            space[name] = _stand_in(name, wire)
+    exec(compile(tree, "<test>", "exec", dont_inherit=True), space)
+    loaded = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name not in loaded:
+            if node.name == "check" and job["entry_point"]:
+                if job["entry_point"] not in space:
+                    raise NameError(name=job["entry_point"])
+                space["check"](space[job["entry_point"]])
+            elif node.name.startswith("test") and not node.args.args:
+                space[node.name]()
+
+
+def _stand_in(name: str, wire: Wire) -> Callable[..., Any]:
+    def stand_in(*args: Any, **kwargs: Any) -> Any:
+        return wire.call(name, args, kwargs)
+
+    stand_in.__name__ = name
+    return stand_in
+
+
+def _exception(name: str, message: str) -> BaseException:
+    """What the program raised, where Python has an exception of that name, so that tests may expect it."""
+    kind = getattr(builtins, name, None)
+    if isinstance(kind, type) and issubclass(kind, Exception):
+        try:
+            return kind(message)
+        except TypeError:
+            pass
+    return ProgramFault(f"the program raised {name}: {message}")
+
+
+def _copy_into(mine: Any, theirs: Any) -> None:
+    """Change a list, dict, set or bytearray of the tests in place, as the program did with its copy."""
+    if type(mine) is not type(theirs) or mine == theirs:
+        return
+    if isinstance(mine, (list, bytearray)):
+        mine[:] = theirs
+    elif isinstance(mine, (dict, set)):
+        mine.clear()
+        mine.update(theirs)
+
+
+def _line(error: BaseException, source: str) -> str:
+    """The line of the test that `error` comes from."""
+    number, trace = 0, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<test>":
+            number = trace.tb_lineno
+        trace = trace.tb_next
+    return source.splitlines()[number - 1].strip() if number else ""
+
+
+if __name__ == "__main__":
+    run()
+    os._exit(0)

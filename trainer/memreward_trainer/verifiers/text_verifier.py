@@ -1,0 +1,46 @@
+"""A free text is right when it is the reference answer, letter by letter or in its words."""
+
+from __future__ import annotations
+
+import json
+
+from memreward_service.engine.answer_keys import parse_rollout, text_key
+from memreward_service.records import Domain, Query, Rollout
+from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
+
+
+class TextVerifier:
+    """Compares the final answer with the reference, or with any of several (a JSON list of texts)."""
+
+    def __init__(self, *, exact: bool = False) -> None:
+        """`exact`: only spaces around the answer are ignored; else also case, punctuation, articles and spacing."""
+        self._exact = exact
+
+    async def verify(self, attempt: Attempt) -> Verdict:
+        """Right for a match, else wrong; cannot say without a reference."""
+        accepted = references(attempt.ground_truth)
+        if not accepted:
+            return cannot_say("the query has no reference answer")
+        answer = parse_rollout(Query("", "", Domain.TEXT), Rollout(attempt.response, answer=attempt.answer)).answer
+        if not answer.strip():
+            return wrong("the response gives no answer")
+        if self._form(answer) in map(self._form, accepted):
+            return right("the answer matches the reference")
+        return wrong("the answer does not match the reference")
+
+    def _form(self, text: str) -> str:
+        return text.strip() if self._exact else text_key(text)
+
+
+def references(ground_truth: str | None) -> list[str]:
+    """The texts that are accepted: one, or those of a JSON list."""
+    if ground_truth is None or not ground_truth.strip():
+        return []
+    if ground_truth.lstrip().startswith("["):
+        try:
+            found = json.loads(ground_truth)
+        except ValueError:
+            return [ground_truth]
+        if all(isinstance(text, str) for text in found):
+            return [text for text in found if text.strip()]
+    return [ground_truth]
