@@ -1,0 +1,88 @@
+"""The reward manager before a real service process: one by one from several workers is as good as one call a group."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.conftest import Trained, trained  # noqa: F401 (a fixture)
+from e2e.service_process import running
+from trainer.verl_parts import AgentLoop, GroupRewardManager, RewardWorker, byte_tokenizer, columns, verl_config
+
+pytestmark = pytest.mark.slow
+GROUPS = 5
+
+
+async def test_rollouts_sent_one_by_one_get_what_their_group_gets_in_one_call(
+    trained: Trained,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    groups = trained.groups(GROUPS)
+    whole = trained.service.post("/v1/rewards", {"groups": groups})
+    size = len(groups[0]["rollouts"])
+    assert {len(group["rollouts"]) for group in groups} == {size}
+    outputs = await one_by_one(trained.service.url, tmp_path, groups, size)
+    rewards = set()
+    for group, scored in zip(groups, whole["groups"], strict=True):
+        for place, told in enumerate(scored["rollouts"]):
+            output = outputs[group["group_id"], place]
+            info = output.extra_fields["reward_extra_info"]
+            assert output.reward_score == info["reward"] == told["reward"]
+            assert info["probability"] == pytest.approx(told["probability"], abs=1e-5)
+            assert (info["status"], info["source"]) == ("ok", "gnn")
+            assert info["model_version"] == whole["model_version"]
+            rewards.add(told["reward"])
+    assert rewards == {0.0, 1.0}
+
+
+async def test_labelled_rollouts_are_in_the_memory_of_a_service_also_after_it_was_killed(tmp_path: Path) -> None:
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps({"seed": 0, "ratios": {"0.5": {"openai/gsm8k": ["7"]}}}))
+    overrides = (f"+reward.memreward.label_set={labels}", "+reward.memreward.label_ratio=0.5")
+    responses = ["#### 42", "#### 43", "#### 43", ""]
+    with running(tmp_path / "data") as service:
+        manager = GroupRewardManager(verl_config(tmp_path, service.url, *overrides), byte_tokenizer(), None)
+        loop = AgentLoop(byte_tokenizer(), [RewardWorker(manager)])
+        row = columns("uid-7", 0, "What is 6*7?", extra_info={"split": "train", "index": 7})
+        asked = (loop.score(each, **row | {"session_id": place}) for place, each in enumerate(responses))
+        assert [output.reward_score for output in await asyncio.gather(*asked)] == [1.0, 0.0, 0.0, 0.0]
+        await manager.experience.settled()
+        await manager.client.close()
+        assert (manager.experience.stored, manager.experience.lost) == (4, 0)
+        service.kill()
+    with running(tmp_path / "data") as service:
+        (query,) = service.get("/v1/experience")["queries"]
+    assert (query["text"], query["domain"], query["dataset"]) == ("What is 6*7?", "math", "openai/gsm8k")
+    stored = sorted(query["rollouts"], key=lambda rollout: rollout["id"])
+    assert [rollout["id"] for rollout in stored] == [f"{manager.settings.run_id}/uid-7/{place}" for place in range(4)]
+    assert [(rollout["response"], rollout["label"]) for rollout in stored] == list(
+        zip(responses, [1.0, 0.0, 0.0, 0.0], strict=True)
+    )
+    assert {(rollout["label_source"], rollout["step"], rollout["policy"]) for rollout in stored} == {
+        ("verifier", 3, tmp_path.name)
+    }
+
+
+async def one_by_one(url: str, folder: Path, groups: list[dict[str, Any]], size: int) -> dict[tuple[str, int], Any]:
+    """(group, place) -> output of verl's agent loop, the rollouts sent in any order by three reward workers."""
+    config = verl_config(folder, url, "+reward.memreward.run_id=one-by-one", group_size=size)
+    managers = [GroupRewardManager(config, byte_tokenizer(), None) for _ in range(3)]
+    loop = AgentLoop(byte_tokenizer(), [RewardWorker(manager) for manager in managers])
+    places = [(group, place) for group in groups for place in range(size)]
+    random.Random(3).shuffle(places)
+    asked = (
+        loop.score(
+            group["rollouts"][place]["response"],
+            **columns(group["group_id"], place, group["query"]["text"], data_source=group["query"]["dataset"]),
+        )
+        for group, place in places
+    )
+    outputs = await asyncio.gather(*asked)
+    for manager in managers:
+        await manager.client.close()
+    return {(group["group_id"], place): output for (group, place), output in zip(places, outputs, strict=True)}
