@@ -6,50 +6,72 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
-from memreward_service.errors import Conflict, NotFound
+from memreward_service.errors import Conflict, NotFound, Unavailable
 from memreward_service.records import (
+    Domain,
+    DomainTrust,
     Experience,
     ExperienceReceipt,
     Group,
     JobStatus,
     Label,
+    LabelPlan,
     LabelReceipt,
     MemoryStatus,
     ModelInfo,
     Neighbor,
+    PlannedLabel,
+    PlanReason,
     Prediction,
     Rollout,
     RolloutExplanation,
+    RolloutReward,
+    SampledRollout,
     Scored,
     ScoredGroup,
     Source,
     Status,
+    StepTrust,
     StoreCounts,
+    Submission,
     TrainingJob,
     TrainingOptions,
+    TrustFigures,
+    TrustReport,
 )  # fmt: skip
 
 MODELS = (
     ModelInfo("m-2", "2026-01-02T03:04:05+00:00", True, 9, 40, 77, {"auc": 0.9375, "false_positive_rate": 0.125}),
     ModelInfo("m-1", "2026-01-01T03:04:05+00:00", False, 4, 20, 33, {}),
 )
+_SURE, _NONE = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1, 0.0, None, None, 0.0, 0.5)
+TRUST = TrustReport(
+    2000, 50, 0.8, None, TrustFigures(41, 0.125, 0.75, 0.5, 0.25, 0.0625),
+    (
+        DomainTrust(Domain.MATH, False, "The AUC is too low.", _SURE, (StepTrust(2**40, _SURE), StepTrust(41, _NONE))),
+        DomainTrust(Domain.QA, True, None, _NONE, ()),
+    ),
+)  # fmt: skip
 FAILED_JOB = TrainingJob("job-failed", JobStatus.FAILED, 0.5, {}, None, ("not_enough_labels", "Add 12 labels."))
 
 
 class FakeEngine:
     """Keeps what it was given in `experience`, `labels` and `scored`; fails where `failures` names a method.
 
-    `score` waits for `gate` where there is one; `entered` and `left` count its calls that began and were
-    cancelled.
+    `score` waits for `gate` where there is one, `submit` for `siblings`; `entered` and `left` count their calls that
+    began and were cancelled. `end_waiting` ends the submissions that wait.
     """
 
     def __init__(self) -> None:
         self.experience: dict[str, Experience] = {}
         self.labels: list[Label] = []
         self.scored: list[tuple[Group, ...]] = []
+        self.submitted: list[Submission] = []
         self.failures: dict[str, Exception] = {}
         self.not_ready: str | None = None
         self.gate: asyncio.Event | None = None
+        self.siblings: asyncio.Event | None = None
+        self.closing = False
         self.entered = threading.Semaphore(0)
         self.left = threading.Semaphore(0)
         self.life: list[str] = []
@@ -65,17 +87,64 @@ class FakeEngine:
     async def stop(self) -> None:
         self.life.append("stop")
 
-    async def score(self, groups: Sequence[Group], explain: bool = False) -> Scored:
-        self._may_fail("score")
+    def end_waiting(self) -> None:
+        self.life.append("end_waiting")
+        self.closing = True
+        if self.siblings is not None:
+            self.siblings.set()
+
+    async def _pass(self, gate: asyncio.Event | None) -> None:
         self.entered.release()
-        if self.gate is not None:
+        if gate is not None:
             try:
-                await self.gate.wait()
+                await gate.wait()
             except asyncio.CancelledError:
                 self.left.release()
                 raise
+
+    async def score(self, groups: Sequence[Group], explain: bool = False) -> Scored:
+        self._may_fail("score")
+        await self._pass(self.gate)
         self.scored.append(tuple(groups))
         return Scored("m-2", 9, tuple(_scored(group, explain) for group in groups))
+
+    async def plan_labels(self, groups: Sequence[Group], budget: int) -> LabelPlan:
+        """Every rollout without a label, while the budget lasts; the first group has a rollout of the sample."""
+        self._may_fail("plan_labels")
+        self.scored.append(tuple(groups))
+        reasons, first = list(PlanReason), groups[0]
+        plan = [
+            PlannedLabel(group.group_id, index, reasons[index % len(reasons)], 1 / (1 + index))
+            for group in groups
+            for index, rollout in enumerate(group.rollouts)
+            if rollout.label is None
+        ]
+        version = None if self.not_ready else "m-2"
+        return LabelPlan(version, 9, tuple(plan[:budget]), (SampledRollout(first.group_id, 0),))
+
+    async def submit(self, submission: Submission) -> RolloutReward:
+        self._may_fail("submit")
+        self.submitted.append(submission)
+        await self._pass(self.siblings)
+        if self.closing:
+            raise Unavailable("The service is shutting down: send the rollout again when it is back.", retry_after=1.0)
+        told = _prediction(submission.rollout, explain=False)
+        timed_out = submission.deadline_seconds == 0
+        return RolloutReward(
+            run_id=submission.key.run_id,
+            group_id=submission.key.group_id,
+            group_attempt=submission.key.group_attempt,
+            rollout_index=submission.rollout_index,
+            group_size=submission.group_size,
+            rollouts_present=1,
+            partial=submission.allow_partial,
+            reward=None if timed_out else told.reward,
+            probability=None if timed_out else told.probability,
+            status=Status.TIMEOUT if timed_out else told.status,
+            source=None if timed_out else told.source,
+            model_version=None if timed_out else "m-2",
+            memory_version=None if timed_out else 9,
+        )
 
     async def add_experience(self, queries: Sequence[Experience]) -> ExperienceReceipt:
         self._may_fail("add_experience")
@@ -135,6 +204,10 @@ class FakeEngine:
             if model.model_version == model_version:
                 return model
         raise NotFound(f"There is no model {model_version}.", model_version=model_version)
+
+    def trust(self) -> TrustReport:
+        self._may_fail("trust")
+        return TRUST
 
     def ready(self) -> str | None:
         return self.not_ready

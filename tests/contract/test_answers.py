@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fake_engine import MODELS
-from memreward_service.records import Domain, Rollout
+from memreward_service.records import Domain, GroupKey, Rollout
 from memreward_service.store.identity import query_id
 from memreward_service.transport import http_replies as replies
 from memreward_service.transport.http_examples import EXPERIENCE, LABELS
@@ -52,6 +52,64 @@ def test_the_engine_gets_the_same_records(both: Any) -> None:
     assert by_http[0].rollouts[1].label == 0.0
     assert by_http[1].query.domain is Domain.MATH
     assert by_http[1].query.id == query_id("other", Domain.MATH, "openai/gsm8k")
+
+
+@pytest.mark.parametrize("trained", [True, False])
+def test_label_plan(both: Any, trained: bool) -> None:
+    both.engine.not_ready = None if trained else "Train first."
+    body = {**GROUPS, "budget": 3}
+    http, rpc = both.post("/v1/label-plan", "PlanLabels", body)
+    assert http == rpc
+    replies.LabelPlanReply.model_validate_json(both.http.post("/v1/label-plan", json=body).content)
+    assert (http["model_version"], http["memory_version"]) == ("m-2" if trained else None, 9)
+    assert http["plan"] == [
+        {"group_id": "g/1", "rollout_index": 0, "reason": "majority_answer", "gain": 1.0},
+        {"group_id": "g/1", "rollout_index": 2, "reason": "uncertain", "gain": 1 / 3},
+        {"group_id": "g/1", "rollout_index": 3, "reason": "calibration", "gain": 0.25},
+    ]
+    assert http["sample"] == [{"group_id": "g/1", "rollout_index": 0}]
+    by_http, by_rpc, _ = both.engine.scored
+    assert by_http == by_rpc
+    assert by_http[0].rollouts[1].label == 0.0
+
+
+ROLLOUTS: dict[str, dict[str, Any]] = {
+    "least": {},
+    "most": {"group_attempt": 2, "step": 2**40, "deadline_ms": 1500, "allow_partial": True},
+    "abstain": {"rollout": {"response": "unsure"}},
+    "invalid": {"rollout": {"response": " "}},
+    "timeout": {"deadline_ms": 0},
+    "label": {"rollout": {"response": "it is 4", "thinking": "", "answer": "4", "answer_key": "k", "label": 0}},
+}
+
+
+@pytest.mark.parametrize("case", ROLLOUTS)
+def test_rollouts_sent_alone(both: Any, case: str) -> None:
+    least = {
+        "run_id": "run", "group_id": "g/1", "rollout_index": 3, "group_size": 4,
+        "query": {"text": "2+2 ünï?", "dataset": "openai/gsm8k"}, "rollout": {"response": "it is 4"},
+    }  # fmt: skip
+    http, rpc = both.post("/v1/rollouts", "SubmitRollout", least | ROLLOUTS[case])
+    assert http == rpc
+    assert list(http) == list(replies.RolloutRewardReply.model_fields)
+    replies.RolloutRewardReply.model_validate(http)
+    by_http, by_rpc = both.engine.submitted
+    assert by_http == by_rpc
+    assert by_http.query.domain is Domain.MATH
+    assert (http["group_id"], http["rollout_index"], http["group_size"]) == ("g/1", 3, 4)
+    match case:
+        case "least":
+            assert (by_http.deadline_seconds, by_http.allow_partial, by_http.step) == (60.0, False, None)
+            assert by_http.key == GroupKey("run", "g/1", 0)
+            assert (http["reward"], http["source"], http["memory_version"]) == (1.0, "gnn", 9)
+        case "most":
+            assert (by_http.deadline_seconds, by_http.allow_partial, by_http.step) == (1.5, True, 2**40)
+            assert (http["group_attempt"], http["partial"]) == (2, True)
+        case "label":
+            assert by_http.rollout == Rollout("it is 4", "", "4", "k", 0.0)
+            assert (http["reward"], http["source"]) == (0.0, "label")
+        case _:
+            assert (http["status"], http["reward"], http["source"]) == (case, None, None)
 
 
 def test_experience_labels_and_export(both: Any) -> None:
@@ -110,6 +168,15 @@ def test_search_memory_models_and_jobs(both: Any) -> None:
     assert http == rpc
     assert http["stored"] == {"version": 11, "queries": 4, "rollouts": 16, "labels": 5}
     replies.MemoryReply.model_validate(http)
+    http, rpc = both.get("/v1/trust", "GetTrust")
+    assert http == rpc
+    assert (http["min_auc"], http["max_false_positive_rate"], http["overall"]["rollouts"]) == (0.8, None, 41)
+    assert [(each["domain"], each["trusted"], each["reason"]) for each in http["domains"]] == [
+        ("math", False, "The AUC is too low."), ("qa", True, None),
+    ]  # fmt: skip
+    assert [each["step"] for each in http["domains"][0]["steps"]] == [2**40, 41]
+    assert (http["domains"][1]["figures"]["auc"], http["domains"][1]["figures"]["false_negative_rate"]) == (None, 0.0)
+    replies.TrustReply.model_validate(http)
     http, rpc = both.get("/v1/models", "ListModels")
     assert http == rpc
     assert http["models"][0]["metrics"] == MODELS[0].metrics

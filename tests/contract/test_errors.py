@@ -90,6 +90,28 @@ OTHERS = [
 ]
 
 
+ROLLOUT = {"run_id": "r", "group_id": "g", "rollout_index": 0, "group_size": 2, "query": Q, "rollout": R}
+ROLLOUTS = [
+    ("run_id", {"run_id": " "}),
+    ("run_id", {"run_id": "x" * 257}),
+    ("group_id", {"group_id": ""}),
+    ("group_id", {"group_id": "a\tb"}),
+    ("group_attempt", {"group_attempt": -1}),
+    ("rollout_index", {"rollout_index": -1}),
+    ("rollout_index", {"rollout_index": 2}),
+    ("group_size", {"group_size": 0}),
+    ("group_size", {"group_size": 9}),
+    ("step", {"step": -1}),
+    ("deadline_ms", {"deadline_ms": -1}),
+    ("deadline_ms", {"deadline_ms": 3_600_001}),
+    ("query.text", {"query": {"text": ""}}),
+    ("query.domain", {"query": {"text": "t", "domain": "maths"}}),
+    ("query.id", {"query": {"text": "t", "id": ""}}),
+    ("rollout.response", {"rollout": {"response": "r" * 201}}),
+    ("rollout.label", {"rollout": {"response": "r", "label": 1.5}}),
+]
+
+
 def agree(http: Any, rpc: Any, code: str) -> dict[str, Any]:
     """Both are errors of `code`, with the statuses of the table and the same object."""
     assert http[0] == rpc[0] == "error"
@@ -105,6 +127,35 @@ def test_wrong_rewards(both: Any, field: str) -> None:
     told = agree(*both.post("/v1/rewards", "ScoreRewards", REWARDS[field]), "invalid_argument")
     assert told["details"]["field"] == field
     assert both.engine.scored == []
+
+
+@pytest.mark.parametrize("field", REWARDS)
+def test_wrong_groups_of_a_label_plan(both: Any, field: str) -> None:
+    body = {**REWARDS[field], "budget": 1}
+    told = agree(*both.post("/v1/label-plan", "PlanLabels", body), "invalid_argument")
+    assert told["details"]["field"] == field
+
+
+@pytest.mark.parametrize("budget", [{}, {"budget": 0}, {"budget": -1}, {"budget": 21}])
+def test_a_wrong_budget(both: Any, budget: dict[str, int]) -> None:
+    told = agree(*both.post("/v1/label-plan", "PlanLabels", {"groups": [group()], **budget}), "invalid_argument")
+    assert told["details"] == ({"field": "budget", "least": 1, "limit": 20} if budget else {"field": "budget"})
+    assert both.engine.scored == []
+
+
+@pytest.mark.parametrize(("field", "fields"), ROLLOUTS)
+def test_wrong_rollouts(both: Any, field: str, fields: dict[str, Any]) -> None:
+    told = agree(*both.post("/v1/rollouts", "SubmitRollout", ROLLOUT | fields), "invalid_argument")
+    assert told["details"]["field"] == field
+    assert both.engine.submitted == []
+
+
+@pytest.mark.parametrize("field", ROLLOUT)
+def test_a_rollout_without_a_required_field(both: Any, field: str) -> None:
+    body = {name: value for name, value in ROLLOUT.items() if name != field}
+    told = agree(*both.post("/v1/rollouts", "SubmitRollout", body), "invalid_argument")
+    assert told["details"] == {"field": field}
+    assert both.engine.submitted == []
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), float("-inf")])
@@ -175,6 +226,11 @@ def test_errors_of_the_engine(both: Any, error: MemRewardError) -> None:
     both.engine.failures["score"] = error
     told = agree(*both.post("/v1/rewards", "ScoreRewards", {"groups": [group()]}), error.code)
     assert (told["message"], told["details"]) == (error.message, error.details)
+    both.engine.failures["plan_labels"] = error
+    plan = {"groups": [group()], "budget": 1}
+    assert agree(*both.post("/v1/label-plan", "PlanLabels", plan), error.code) == told
+    both.engine.failures["submit"] = error
+    assert agree(*both.post("/v1/rollouts", "SubmitRollout", ROLLOUT), error.code) == told
 
 
 @pytest.mark.parametrize("error", [ValueError("secret path /root"), Internal("secret path /root")])
@@ -221,6 +277,8 @@ def test_keys_open_both_transports() -> None:
                 assert http.get(path).status_code == 200
             for path in (
                 "/v1/rewards",
+                "/v1/label-plan",
+                "/v1/rollouts",
                 "/v1/experience",
                 "/v1/labels",
                 "/v1/training",

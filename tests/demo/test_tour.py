@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from memreward_client import ingestion, training
+from memreward_client import Explanation, Neighbor, Prediction, ScoredGroup, ingestion, training
 from memreward_client.demo import service_process, tour
 from memreward_client.demo.service_process import DemoError, ServiceProcess, free_port
 from memreward_client.predictions import PredictedGroup
@@ -145,11 +145,11 @@ def test_a_service_that_cannot_start_is_quoted(tmp_path: Path) -> None:
 def group(labels: list[float], keys: list[str]) -> PredictedGroup:
     rollouts = tuple(FileRollout(key, label) for key, label in zip(keys, labels, strict=True))
     shares = [keys.count(key) / len(keys) for key in keys]
-    predictions = [
-        {"reward": 0.0, "source": "gnn", "explanation": {"answer_key": key, "agreement": share}}
+    predictions = tuple(
+        Prediction(0.0, 0.1, "ok", "gnn", Explanation(key, key, share, 0, 0))
         for key, share in zip(keys, shares, strict=True)
-    ]
-    scored = {"rollouts": predictions, "neighbors": [{"similarity": 0.75, "text": "Near"}]}
+    )
+    scored = ScoredGroup("0", predictions, (Neighbor("near", 0.75, "Near"),))
     return PredictedGroup(FileQuery("?", rollouts, ground_truth="7"), scored, "m", 1)
 
 

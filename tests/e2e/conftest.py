@@ -14,7 +14,7 @@ import pytest
 from e2e.service_process import ServiceProcess, running, until
 from memreward_client.demo.rollouts import draw_rollouts
 from memreward_client.rollout_files import FileQuery
-from memreward_client.rollout_wire import experience_json, group_json
+from rollout_json import experience_json, group_json
 
 REMEMBERED = 30
 """Queries that the trained service was taught; the next ones are new to it."""

@@ -92,10 +92,13 @@ class ServiceProcess:
         self.process.wait(PATIENCE_SECONDS)
 
 
-def start_service(folder: Path, *options: str) -> ServiceProcess:
-    """A service over `folder`; it answers when this returns. Its log is service.log in there."""
+def start_service(folder: Path, *options: str, at: tuple[int, int] | None = None) -> ServiceProcess:
+    """A service over `folder`, on free ports or `at` (HTTP, gRPC); it answers when this returns.
+
+    Its log is service.log in there.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    http_port, grpc_port = free_ports()
+    http_port, grpc_port = at or free_ports()
     ports = ("--http-port", str(http_port), "--grpc-port", str(grpc_port))
     with (folder / "service.log").open("ab") as log:
         process = subprocess.Popen(

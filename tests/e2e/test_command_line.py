@@ -118,9 +118,10 @@ def test_evaluate_measures_without_a_service(rollout_file: Path, tmp_path: Path)
     options = ("--budget", 0.6, "--seeds", 1, "--epochs", 1, "--data-dir", "kept", "--output", "figures.json")
     done = memreward("evaluate", rollout_file, *options, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    figures = json.loads((tmp_path / "figures.json").read_text())
-    assert (figures["queries"], figures["rollouts"], figures["budget"]) == (25, 200, 0.6)
-    assert figures["labels_spent"] == pytest.approx(0.6, abs=0.05)
+    facts = json.loads((tmp_path / "figures.json").read_text())
+    [point] = facts["budgets"]
+    assert (facts["queries"], facts["rollouts"], point["budget"]) == (25, 200, 0.6)
+    assert point["mean"]["MemReward"]["labels_spent"]["mean"] == pytest.approx(0.6, abs=0.05)
     refused(memreward("evaluate", rollout_file, "--budget", 0.1, *options[2:], folder=tmp_path), 1, "labelled")
 
 

@@ -12,12 +12,12 @@ from google.protobuf.json_format import ParseDict
 from contract.conftest import as_json
 from e2e.conftest import REMEMBERED, Trained
 from e2e.service_process import ServiceProcess, running
+from memreward_client import RewardClient
 from memreward_client.ingestion import export_file, ingest_file
 from memreward_client.rollout_files import read_rollout_file
-from memreward_client.rollout_wire import experience_json
-from memreward_client.service_http import ServiceSession
 from memreward_client.training import follow_training
 from memreward_proto import reward_pb2 as pb
+from rollout_json import experience_json
 
 pytestmark = pytest.mark.slow
 
@@ -120,8 +120,8 @@ def test_memory_is_searched_and_read(trained: Trained) -> None:
 def test_a_query_without_a_domain_has_that_of_its_dataset(trained: Trained, tmp_path: Path) -> None:
     file = tmp_path / "rollouts.jsonl"
     file.write_text('{"query": "3 + 4?", "id": "no-domain", "dataset": "gsm8k", "rollouts": [{"response": "7"}]}\n')
-    with ServiceSession(trained.service.url) as session:
-        ingest_file(session, file)
+    with RewardClient(trained.service.url) as client:
+        ingest_file(client, file)
     assert trained.service.get("/v1/queries/no-domain")["domain"] == "math"
 
 
@@ -130,11 +130,10 @@ def test_a_second_model_can_be_left_for_the_first(trained: Trained) -> None:
     [first] = [model for model in service.get("/v1/models")["models"] if model["active"]]
     groups = {"groups": trained.groups(2)}
     before = service.post("/v1/rewards", groups)
-    with ServiceSession(service.url) as session:
-        second = session.post("/v1/training", {"seeds": 1, "epochs": 1}, repeatable=False)
-        second = follow_training(session, second["job_id"])
+    with RewardClient(service.url) as client:
+        second = follow_training(client, client.start_training(seeds=1, epochs=1).job_id)
     other = service.post("/v1/rewards", groups)
-    assert other["model_version"] == second["model_version"] != first["model_version"]
+    assert other["model_version"] == second.model_version != first["model_version"]
     assert probabilities(other) != pytest.approx(probabilities(before), abs=1e-3)
 
     activated = service.post(f"/v1/models/{first['model_version']}/activate", {})
@@ -144,7 +143,7 @@ def test_a_second_model_can_be_left_for_the_first(trained: Trained) -> None:
     assert probabilities(after) == pytest.approx(probabilities(before), abs=1e-6)
     active = {model["model_version"]: model["active"] for model in service.get("/v1/models")["models"]}
     assert [version for version, is_active in active.items() if is_active] == [first["model_version"]]
-    assert second["model_version"] in active
+    assert second.model_version in active
 
 
 def test_the_metrics_count_what_was_asked(trained: Trained) -> None:
@@ -163,8 +162,8 @@ def test_the_metrics_count_what_was_asked(trained: Trained) -> None:
 
 
 def exported(service: ServiceProcess, path: Path) -> list[Any]:
-    with ServiceSession(service.url) as session:
-        export_file(session, path)
+    with RewardClient(service.url) as client:
+        export_file(client, path)
     return list(read_rollout_file(path))
 
 
@@ -175,7 +174,7 @@ def test_an_export_moves_everything_to_another_service(trained: Trained, tmp_pat
         facts = [[(r.response, r.label, r.policy) for r in each.rollouts] for each in (kept[query.id], query)]
         assert facts[0] == facts[1]
     with running(tmp_path / "second") as second:
-        with ServiceSession(second.url) as session:
-            ingest_file(session, tmp_path / "first.jsonl.gz")
+        with RewardClient(second.url) as client:
+            ingest_file(client, tmp_path / "first.jsonl.gz")
         assert exported(second, tmp_path / "second.jsonl.gz") == first
         assert second.until_remembered()["indexed_queries"] == len(first)

@@ -9,7 +9,7 @@ import pytest
 from conftest import RedisServer
 from e2e.conftest import Trained
 from e2e.service_process import running
-from memreward_client.rollout_wire import experience_json
+from rollout_json import experience_json
 
 pytestmark = pytest.mark.slow
 

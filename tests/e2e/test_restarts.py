@@ -12,7 +12,8 @@ import pytest
 from e2e.conftest import Trained
 from e2e.service_process import running, start_service, until
 from memreward_client.demo.rollouts import draw_rollouts
-from memreward_client.rollout_wire import batches, experience_json
+from memreward_client.rollout_wire import batches
+from rollout_json import experience_json
 
 pytestmark = pytest.mark.slow
 
