@@ -214,6 +214,19 @@ class RewardWorker:
 Judge = Callable[[Query, Rollout], float | None]
 
 
+def manager_in_a_loop(config: Any, compute_score: Any) -> GroupRewardManager:
+    """A manager made while an event loop runs: verl's managers open one otherwise, and never close it."""
+
+    async def made() -> GroupRewardManager:
+        return GroupRewardManager(config, byte_tokenizer(), compute_score)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(made())
+    return GroupRewardManager(config, byte_tokenizer(), compute_score)
+
+
 def manager_with(
     config: Any, judge: Judge | MemRewardError, compute_score: Any = default_compute_score
 ) -> tuple[GroupRewardManager, FakeService]:
@@ -223,7 +236,7 @@ def manager_with(
         raise judge  # type: ignore[misc]
 
     service = FakeService(lambda *_: None) if isinstance(judge, MemRewardError) else FakeService(judge)
-    manager = GroupRewardManager(config, byte_tokenizer(), compute_score)
+    manager = manager_in_a_loop(config, compute_score)
     transport = MockTransport(fail if isinstance(judge, MemRewardError) else service)
     manager.client = AsyncRewardClient(transport=transport, retries=Retries(attempts=1))
     manager.experience.client = manager.client
