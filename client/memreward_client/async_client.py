@@ -18,8 +18,10 @@ from .records import (
     ExperienceReceipt,
     Group,
     Label,
+    LabelBudget,
     LabelPlan,
     LabelReceipt,
+    LabelSpending,
     MemoryStatus,
     ModelInfo,
     Neighbor,
@@ -89,12 +91,24 @@ class AsyncRewardClient:
         """The reward of every rollout; a label inside a group is evidence for its siblings."""
         return await self._take(self._talk.call(calls.score(groups, explain), deadline))
 
-    async def plan_labels(self, groups: Iterable[Group], budget: int, *, deadline: float | None = None) -> LabelPlan:
+    async def plan_labels(
+        self,
+        groups: Iterable[Group],
+        budget: int,
+        *,
+        run_id: str | None = None,
+        step: int | None = None,
+        label_budget: LabelBudget | None = None,
+        deadline: float | None = None,
+    ) -> LabelPlan:
         """Which rollouts to verify next, `budget` at most, so that the labels put most rewards right.
 
         Send the same groups again with the labels that came back, and it goes on from there. It needs no model.
+        With `run_id` and `label_budget` the labels are charged to that run and `step`, as those that `submit` is asked
+        for are, each once; what is beyond the budget of the run is not planned.
         """
-        return await self._take(self._talk.call(calls.plan_labels(groups, budget), deadline))
+        call = calls.plan_labels(groups, budget, run_id, step, label_budget)
+        return await self._take(self._talk.call(call, deadline))
 
     async def submit(
         self, submission: Submission, *, deadline: float | None = None, allow_partial: bool = False
@@ -103,6 +117,8 @@ class AsyncRewardClient:
 
         At the deadline the status is timeout; with `allow_partial` the rollouts that are there are scored instead.
         Safe to repeat: sent again, it is the same rollout. Raises Conflict where its content differs from before.
+        With `submission.label_budget` the answer may be label_requested: verify that rollout, and submit it again with
+        its label, or with `no_label`.
         """
         return await self._take(self._talk.submit(submission, deadline, allow_partial))
 
@@ -149,6 +165,10 @@ class AsyncRewardClient:
     async def trust(self, *, deadline: float | None = None) -> TrustReport:
         """How predictions compare with the labels that were sent inside groups, by domain and training step."""
         return await self._take(self._talk.call(calls.trust(), deadline))
+
+    async def label_spending(self, run_id: str, *, deadline: float | None = None) -> LabelSpending:
+        """The labels that a run was asked for, in all and by training step; none for a run that is not known."""
+        return await self._take(self._talk.call(calls.label_spending(run_id), deadline))
 
     async def start_training(
         self, seeds: int | None = None, epochs: int | None = None, *, deadline: float | None = None

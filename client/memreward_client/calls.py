@@ -24,8 +24,10 @@ from .records import (
     ExperienceReceipt,
     Group,
     Label,
+    LabelBudget,
     LabelPlan,
     LabelReceipt,
+    LabelSpending,
     MemoryStatus,
     ModelInfo,
     Neighbor,
@@ -69,9 +71,17 @@ def score(groups: Iterable[Group], explain: bool) -> Call[Scored]:
     return Call("ScoreRewards", "POST", "/v1/rewards", fields, wire.read_scored)
 
 
-def plan_labels(groups: Iterable[Group], budget: int) -> Call[LabelPlan]:
-    """POST /v1/label-plan."""
-    fields = _written(lambda: {"groups": [wire.group_json(each) for each in groups], "budget": wire.whole(budget)})
+def plan_labels(
+    groups: Iterable[Group], budget: int, run_id: str | None, step: int | None, label_budget: LabelBudget | None
+) -> Call[LabelPlan]:
+    """POST /v1/label-plan: repeatable, because a label is charged to its run once."""
+    fields = _written(
+        lambda: {
+            "groups": [wire.group_json(each) for each in groups],
+            "budget": wire.whole(budget),
+            **wire.given(run_id=run_id, step=wire.whole(step), label_budget=wire.label_budget_json(label_budget)),
+        }
+    )
     return Call("PlanLabels", "POST", "/v1/label-plan", fields, wire.read_label_plan)
 
 
@@ -141,3 +151,8 @@ def activate_model(model_version: str) -> Call[ModelInfo]:
 def trust() -> Call[TrustReport]:
     """GET /v1/trust."""
     return Call("GetTrust", "GET", "/v1/trust", {}, wire.read_trust)
+
+
+def label_spending(run_id: str) -> Call[LabelSpending]:
+    """GET /v1/label-spending."""
+    return Call("GetLabelSpending", "GET", "/v1/label-spending", {"run_id": run_id}, wire.read_label_spending)

@@ -281,6 +281,9 @@ def evaluate(
         bool, typer.Option("--planner", help="Let the label planner choose the rollouts, beside a random choice.")
     ] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Budgets from 5% to 70%, as JSON and PNG.")] = False,
+    no_behaviour: Annotated[
+        bool, typer.Option("--no-behaviour", help="Compare programs by their text, and run none of them.")
+    ] = False,
 ) -> None:
     """Measure the rewards on held-out queries of a labelled file, beside plain agreement; needs no service.
 
@@ -295,6 +298,7 @@ def evaluate(
         service_module("evaluation.command").evaluate(
             file, regime=regime, budget=budget, seeds=seeds, rollouts=rollouts, policies=policies, output=output,
             data_dir=data_dir, epochs=epochs, planner=planner, curve=curve,
+            behaviour=not no_behaviour,
         )  # fmt: skip
 
 

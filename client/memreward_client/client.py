@@ -18,8 +18,10 @@ from .records import (
     ExperienceReceipt,
     Group,
     Label,
+    LabelBudget,
     LabelPlan,
     LabelReceipt,
+    LabelSpending,
     MemoryStatus,
     ModelInfo,
     Neighbor,
@@ -95,12 +97,24 @@ class RewardClient:
         """The reward of every rollout; a label inside a group is evidence for its siblings."""
         return self._take(self._talk.call(calls.score(groups, explain), deadline))
 
-    def plan_labels(self, groups: Iterable[Group], budget: int, *, deadline: float | None = None) -> LabelPlan:
+    def plan_labels(
+        self,
+        groups: Iterable[Group],
+        budget: int,
+        *,
+        run_id: str | None = None,
+        step: int | None = None,
+        label_budget: LabelBudget | None = None,
+        deadline: float | None = None,
+    ) -> LabelPlan:
         """Which rollouts to verify next, `budget` at most, so that the labels put most rewards right.
 
         Send the same groups again with the labels that came back, and it goes on from there. It needs no model.
+        With `run_id` and `label_budget` the labels are charged to that run and `step`, as those that `submit` is asked
+        for are, each once; what is beyond the budget of the run is not planned.
         """
-        return self._take(self._talk.call(calls.plan_labels(groups, budget), deadline))
+        call = calls.plan_labels(groups, budget, run_id, step, label_budget)
+        return self._take(self._talk.call(call, deadline))
 
     def submit(
         self, submission: Submission, *, deadline: float | None = None, allow_partial: bool = False
@@ -109,6 +123,8 @@ class RewardClient:
 
         At the deadline the status is timeout; with `allow_partial` the rollouts that are there are scored instead.
         Safe to repeat: sent again, it is the same rollout. Raises Conflict where its content differs from before.
+        With `submission.label_budget` the answer may be label_requested: verify that rollout, and submit it again with
+        its label, or with `no_label`.
         """
         return self._take(self._talk.submit(submission, deadline, allow_partial))
 
@@ -150,6 +166,10 @@ class RewardClient:
     def trust(self, *, deadline: float | None = None) -> TrustReport:
         """How predictions compare with the labels that were sent inside groups, by domain and training step."""
         return self._take(self._talk.call(calls.trust(), deadline))
+
+    def label_spending(self, run_id: str, *, deadline: float | None = None) -> LabelSpending:
+        """The labels that a run was asked for, in all and by training step; none for a run that is not known."""
+        return self._take(self._talk.call(calls.label_spending(run_id), deadline))
 
     def start_training(
         self, seeds: int | None = None, epochs: int | None = None, *, deadline: float | None = None

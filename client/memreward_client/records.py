@@ -13,8 +13,9 @@ from typing import Literal
 
 Domain = Literal["math", "qa", "code", "text"]
 """What kind of task a query is; it decides how answers are compared."""
-Status = Literal["ok", "abstain", "invalid", "timeout"]
-"""What became of a rollout. Only `ok` carries a reward; a failure is never a reward of 0."""
+Status = Literal["ok", "abstain", "invalid", "timeout", "label_requested"]
+"""What became of a rollout. Only `ok` carries a reward; a failure is never a reward of 0. `label_requested` is not the
+end: verify the rollout, and submit it again with its label, or with `no_label`."""
 PlanReason = Literal["majority_answer", "second_answer", "uncertain", "calibration"]
 """Why a label is asked for: it tells of the most frequent answer; of the next one, after the more frequent was wrong;
 of an answer in doubt; or it belongs to the random sample that tells how good the rewards are."""
@@ -36,13 +37,18 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One response. What is None is derived from the response; `label` is the true reward in [0, 1], where known."""
+    """One response. What is None is derived from the response; `label` is the true reward in [0, 1], where known.
+
+    `behaviour` is what a program did: for each set of inputs, made from the query alone, one short text an input that
+    tells the outcome; those of values begin with "v". The service compares it inside the group.
+    """
 
     response: str
     thinking: str | None = None
     answer: str | None = None
     answer_key: str | None = None
     label: float | None = None
+    behaviour: Sequence[Sequence[str]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,12 +61,33 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelBudget:
+    """What a run may spend on labels: a `share` of the rollouts of every training step, and at most `labels` in all
+    (None: as many as that share). A label that was asked for is awaited `deadline_seconds`."""
+
+    share: float
+    labels: int | None = None
+    deadline_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """Why a label is asked for, and how many rewards it is expected to put right, its own included."""
+
+    reason: PlanReason
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """One rollout sent alone. (`run_id`, `group_id`, `group_attempt`, `rollout_index`) is its identity.
 
     Sent again with the same content, it is the same rollout and gets the same answer. The group is complete when the
     rollouts 0 to `group_size` - 1 are there; a group that is sampled again has the next `group_attempt`. `step` is the
-    training step, by which `trust` tells figures.
+    training step, by which `trust` and `label_spending` tell figures.
+
+    Give a `label_budget` where you can verify a rollout: the answer may then be label_requested. Verify that rollout,
+    and submit it again with its `rollout.label`, or with `no_label` where that cannot be had; its siblings wait.
     """
 
     run_id: str
@@ -71,6 +98,8 @@ class Submission:
     rollout: Rollout
     group_attempt: int = 0
     step: int | None = None
+    label_budget: LabelBudget | None = None
+    no_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +108,7 @@ class RolloutReward:
 
     `rollouts_present` rollouts of the group were there and were scored together (or waited, where the status is
     timeout); `partial`: the answer was made without the others. The versions are None unless a model was asked.
+    `label_request` says why its label is asked for, where the status is label_requested.
     """
 
     run_id: str
@@ -94,6 +124,7 @@ class RolloutReward:
     source: Source | None
     model_version: str | None
     memory_version: int | None
+    label_request: LabelRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +215,25 @@ class LabelPlan:
     memory_version: int
     plan: tuple[PlannedLabel, ...]
     sample: tuple[SampledRollout, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpending:
+    """Labels asked for among the rollouts of one training step so far; `step` is None where submissions name none."""
+
+    step: int | None
+    rollouts: int
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpending:
+    """What a run has spent, in all and by step, in order of the steps. A label counts once it is asked for."""
+
+    run_id: str
+    rollouts: int
+    labels: int
+    steps: tuple[StepSpending, ...]
 
 
 @dataclass(frozen=True, slots=True)

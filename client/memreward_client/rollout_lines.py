@@ -2,7 +2,7 @@
 
     {"id", "dataset", "domain", "query", "ground_truth", "tests", "rollouts": [
         {"policy", "response", "label",
-         "id"?, "thinking"?, "answer"?, "answer_key"?, "label_source"?, "step"?}]}
+         "id"?, "thinking"?, "answer"?, "answer_key"?, "label_source"?, "step"?, "behaviour"?}]}
 
 Only `query` and a first rollout with its `response` are required; null means the same as leaving a key out,
 and keys that are not named here are passed over.
@@ -18,6 +18,8 @@ DOMAINS = ("math", "qa", "code", "text")
 """The domains of a query."""
 MAX_STEP = 2**63 - 1
 """Largest training step."""
+OUTCOME_CHARACTERS = 32
+"""Longest text that tells what a program did on one input."""
 
 
 class RolloutFileError(ValueError):
@@ -26,7 +28,10 @@ class RolloutFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FileRollout:
-    """One response. `label`: its true reward in [0, 1], None where unknown; `step`: of training, from 0."""
+    """One response. `label`: its true reward in [0, 1], None where unknown; `step`: of training, from 0.
+
+    `behaviour`: what a program did, one list for each set of inputs, one text an input (records.Rollout).
+    """
 
     response: str
     label: float | None = None
@@ -37,6 +42,7 @@ class FileRollout:
     answer_key: str | None = None
     label_source: str | None = None
     step: int | None = None
+    behaviour: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,7 @@ def _rollout(record: object, name: str) -> FileRollout:
         answer_key=_text(record, "answer_key", place),
         label_source=_text(record, "label_source", place),
         step=_step(record.get("step"), f"{place}step"),
+        behaviour=_behaviour(record.get("behaviour"), f"{place}behaviour"),
     )
 
 
@@ -157,6 +164,23 @@ def _step(step: object, name: str) -> int | None:
     return step
 
 
+def _behaviour(behaviour: object, name: str) -> tuple[tuple[str, ...], ...] | None:
+    if behaviour is None:
+        return None
+    if not isinstance(behaviour, list) or not behaviour:
+        raise ValueError(f"{name} must be a list of lists of texts, one list for each set of inputs")
+    for outcomes in behaviour:
+        if not isinstance(outcomes, list) or not outcomes or not all(map(_is_outcome, outcomes)):
+            raise ValueError(
+                f"{name} must hold lists of texts, one an input: 1 to {OUTCOME_CHARACTERS} printable ASCII characters"
+            )
+    return tuple(map(tuple, behaviour))
+
+
+def _is_outcome(text: object) -> bool:
+    return isinstance(text, str) and 0 < len(text) <= OUTCOME_CHARACTERS and text.isascii() and text.isprintable()
+
+
 def _tests(tests: object) -> tuple[str, ...] | None:
     if tests is None:
         return None
@@ -185,6 +209,7 @@ def _rollout_to_json(rollout: FileRollout) -> dict[str, object]:
         "answer_key": rollout.answer_key,
         "label_source": rollout.label_source,
         "step": rollout.step,
+        "behaviour": rollout.behaviour,
     }
     return {
         "policy": rollout.policy,

@@ -54,7 +54,7 @@ def _query(line: FileQuery) -> Query:
 
 def _rollout(line: FileRollout, with_labels: bool) -> Rollout:
     label = line.label if with_labels else None
-    return Rollout(line.response, line.thinking, line.answer, line.answer_key, label)
+    return Rollout(line.response, line.thinking, line.answer, line.answer_key, label, line.behaviour)
 
 
 def _file_rollout(stored: StoredRollout) -> FileRollout:
@@ -69,4 +69,5 @@ def _file_rollout(stored: StoredRollout) -> FileRollout:
         answer_key=rollout.answer_key,
         label_source=stored.label_source,
         step=stored.step,
+        behaviour=None if rollout.behaviour is None else tuple(map(tuple, rollout.behaviour)),
     )

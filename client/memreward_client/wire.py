@@ -5,7 +5,7 @@ What is None is left out of a request. Numbers are made plain on the way (a NumP
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import fields
 from functools import cache
 from operator import index
@@ -20,8 +20,11 @@ from .records import (
     Group,
     JobError,
     Label,
+    LabelBudget,
     LabelPlan,
     LabelReceipt,
+    LabelRequest,
+    LabelSpending,
     MemoryStatus,
     ModelInfo,
     Neighbor,
@@ -33,6 +36,7 @@ from .records import (
     SampledRollout,
     Scored,
     ScoredGroup,
+    StepSpending,
     StepTrust,
     StoreCounts,
     StoredRollout,
@@ -69,7 +73,23 @@ def rollout_json(rollout: Rollout) -> Json:
         answer=rollout.answer,
         answer_key=rollout.answer_key,
         label=None if rollout.label is None else float(rollout.label),
+        behaviour=None if rollout.behaviour is None else _lists(rollout.behaviour),
     )
+
+
+def _lists(behaviour: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Raises TypeError where a text stands in the place of a list: it would pass for a list of letters."""
+    if isinstance(behaviour, str) or any(isinstance(outcomes, str) for outcomes in behaviour):
+        raise TypeError("behaviour is a list of lists of texts")
+    return [list(outcomes) for outcomes in behaviour]
+
+
+def label_budget_json(budget: LabelBudget | None) -> Json | None:
+    """What a run may spend on labels."""
+    if budget is None:
+        return None
+    deadline_ms = round(1000 * budget.deadline_seconds)
+    return given(share=float(budget.share), labels=whole(budget.labels), deadline_ms=deadline_ms)
 
 
 def group_json(group: Group) -> Json:
@@ -91,6 +111,8 @@ def submission_json(submission: Submission, hold_seconds: float, allow_partial: 
         rollout=rollout_json(submission.rollout),
         deadline_ms=round(1000 * hold_seconds),
         allow_partial=allow_partial,
+        label_budget=label_budget_json(submission.label_budget),
+        no_label=submission.no_label or None,
     )
 
 
@@ -150,7 +172,14 @@ def read_label_plan(wire: Json) -> LabelPlan:
 
 def read_rollout_reward(wire: Json) -> RolloutReward:
     """The answer of POST /v1/rollouts."""
-    return plain(RolloutReward, wire)
+    request = wire["label_request"]
+    return plain(RolloutReward, {**wire, "label_request": None if request is None else plain(LabelRequest, request)})
+
+
+def _read_rollout(wire: Json) -> Rollout:
+    """A response, all its fields there."""
+    behaviour = wire["behaviour"]
+    return plain(Rollout, {**wire, "behaviour": None if behaviour is None else tuple(map(tuple, behaviour))})
 
 
 def read_experience(wire: Json) -> Experience:
@@ -159,7 +188,7 @@ def read_experience(wire: Json) -> Experience:
 
 
 def _read_stored(wire: Json) -> StoredRollout:
-    return StoredRollout(plain(Rollout, wire), wire["id"], wire["label_source"], wire["policy"], wire["step"])
+    return StoredRollout(_read_rollout(wire), wire["id"], wire["label_source"], wire["policy"], wire["step"])
 
 
 def read_page(wire: Json) -> ExperiencePage:
@@ -203,6 +232,11 @@ def read_trust(wire: Json) -> TrustReport:
 def _read_domain_trust(wire: Json) -> DomainTrust:
     steps = tuple(StepTrust(each["step"], plain(TrustFigures, each["figures"])) for each in wire["steps"])
     return plain(DomainTrust, {**wire, "figures": plain(TrustFigures, wire["figures"]), "steps": steps})
+
+
+def read_label_spending(wire: Json) -> LabelSpending:
+    """The answer of GET /v1/label-spending."""
+    return plain(LabelSpending, {**wire, "steps": tuple(plain(StepSpending, each) for each in wire["steps"])})
 
 
 def read_list(name: str, read: Callable[[Json], Record]) -> Callable[[Json], tuple[Record, ...]]:

@@ -17,19 +17,33 @@ class Query(_message.Message):
     dataset: str
     def __init__(self, text: _Optional[str] = ..., id: _Optional[str] = ..., domain: _Optional[str] = ..., dataset: _Optional[str] = ...) -> None: ...
 
+class Outcomes(_message.Message):
+    __slots__ = ("outcomes",)
+    OUTCOMES_FIELD_NUMBER: _ClassVar[int]
+    outcomes: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, outcomes: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class Behaviour(_message.Message):
+    __slots__ = ("sets",)
+    SETS_FIELD_NUMBER: _ClassVar[int]
+    sets: _containers.RepeatedCompositeFieldContainer[Outcomes]
+    def __init__(self, sets: _Optional[_Iterable[_Union[Outcomes, _Mapping]]] = ...) -> None: ...
+
 class Rollout(_message.Message):
-    __slots__ = ("response", "thinking", "answer", "answer_key", "label")
+    __slots__ = ("response", "thinking", "answer", "answer_key", "label", "behaviour")
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     THINKING_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     ANSWER_KEY_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    BEHAVIOUR_FIELD_NUMBER: _ClassVar[int]
     response: str
     thinking: str
     answer: str
     answer_key: str
     label: float
-    def __init__(self, response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ...) -> None: ...
+    behaviour: Behaviour
+    def __init__(self, response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ..., behaviour: _Optional[_Union[Behaviour, _Mapping]] = ...) -> None: ...
 
 class Group(_message.Message):
     __slots__ = ("group_id", "query", "rollouts")
@@ -107,13 +121,29 @@ class ScoreRewardsResponse(_message.Message):
     groups: _containers.RepeatedCompositeFieldContainer[ScoredGroup]
     def __init__(self, model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., groups: _Optional[_Iterable[_Union[ScoredGroup, _Mapping]]] = ...) -> None: ...
 
+class LabelBudget(_message.Message):
+    __slots__ = ("share", "labels", "deadline_ms")
+    SHARE_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
+    share: float
+    labels: int
+    deadline_ms: int
+    def __init__(self, share: _Optional[float] = ..., labels: _Optional[int] = ..., deadline_ms: _Optional[int] = ...) -> None: ...
+
 class PlanLabelsRequest(_message.Message):
-    __slots__ = ("groups", "budget")
+    __slots__ = ("groups", "budget", "run_id", "step", "label_budget")
     GROUPS_FIELD_NUMBER: _ClassVar[int]
     BUDGET_FIELD_NUMBER: _ClassVar[int]
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    LABEL_BUDGET_FIELD_NUMBER: _ClassVar[int]
     groups: _containers.RepeatedCompositeFieldContainer[Group]
     budget: int
-    def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., budget: _Optional[int] = ...) -> None: ...
+    run_id: str
+    step: int
+    label_budget: LabelBudget
+    def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., budget: _Optional[int] = ..., run_id: _Optional[str] = ..., step: _Optional[int] = ..., label_budget: _Optional[_Union[LabelBudget, _Mapping]] = ...) -> None: ...
 
 class PlannedLabel(_message.Message):
     __slots__ = ("group_id", "rollout_index", "reason", "gain")
@@ -148,7 +178,7 @@ class PlanLabelsResponse(_message.Message):
     def __init__(self, model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., plan: _Optional[_Iterable[_Union[PlannedLabel, _Mapping]]] = ..., sample: _Optional[_Iterable[_Union[SampledRollout, _Mapping]]] = ...) -> None: ...
 
 class SubmitRolloutRequest(_message.Message):
-    __slots__ = ("run_id", "group_id", "group_attempt", "rollout_index", "group_size", "step", "query", "rollout", "deadline_ms", "allow_partial")
+    __slots__ = ("run_id", "group_id", "group_attempt", "rollout_index", "group_size", "step", "query", "rollout", "deadline_ms", "allow_partial", "label_budget", "no_label")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -159,6 +189,8 @@ class SubmitRolloutRequest(_message.Message):
     ROLLOUT_FIELD_NUMBER: _ClassVar[int]
     DEADLINE_MS_FIELD_NUMBER: _ClassVar[int]
     ALLOW_PARTIAL_FIELD_NUMBER: _ClassVar[int]
+    LABEL_BUDGET_FIELD_NUMBER: _ClassVar[int]
+    NO_LABEL_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     group_id: str
     group_attempt: int
@@ -169,10 +201,20 @@ class SubmitRolloutRequest(_message.Message):
     rollout: Rollout
     deadline_ms: int
     allow_partial: bool
-    def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., step: _Optional[int] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., rollout: _Optional[_Union[Rollout, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., allow_partial: bool = ...) -> None: ...
+    label_budget: LabelBudget
+    no_label: bool
+    def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., step: _Optional[int] = ..., query: _Optional[_Union[Query, _Mapping]] = ..., rollout: _Optional[_Union[Rollout, _Mapping]] = ..., deadline_ms: _Optional[int] = ..., allow_partial: bool = ..., label_budget: _Optional[_Union[LabelBudget, _Mapping]] = ..., no_label: bool = ...) -> None: ...
+
+class LabelRequest(_message.Message):
+    __slots__ = ("reason", "gain")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    GAIN_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    gain: float
+    def __init__(self, reason: _Optional[str] = ..., gain: _Optional[float] = ...) -> None: ...
 
 class SubmitRolloutResponse(_message.Message):
-    __slots__ = ("run_id", "group_id", "group_attempt", "rollout_index", "group_size", "rollouts_present", "partial", "reward", "probability", "status", "source", "model_version", "memory_version")
+    __slots__ = ("run_id", "group_id", "group_attempt", "rollout_index", "group_size", "rollouts_present", "partial", "reward", "probability", "status", "source", "model_version", "memory_version", "label_request")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -186,6 +228,7 @@ class SubmitRolloutResponse(_message.Message):
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     MEMORY_VERSION_FIELD_NUMBER: _ClassVar[int]
+    LABEL_REQUEST_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     group_id: str
     group_attempt: int
@@ -199,16 +242,18 @@ class SubmitRolloutResponse(_message.Message):
     source: str
     model_version: str
     memory_version: int
-    def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., rollouts_present: _Optional[int] = ..., partial: bool = ..., reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., model_version: _Optional[str] = ..., memory_version: _Optional[int] = ...) -> None: ...
+    label_request: LabelRequest
+    def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., rollouts_present: _Optional[int] = ..., partial: bool = ..., reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., label_request: _Optional[_Union[LabelRequest, _Mapping]] = ...) -> None: ...
 
 class StoredRollout(_message.Message):
-    __slots__ = ("id", "response", "thinking", "answer", "answer_key", "label", "label_source", "policy", "step")
+    __slots__ = ("id", "response", "thinking", "answer", "answer_key", "label", "behaviour", "label_source", "policy", "step")
     ID_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     THINKING_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     ANSWER_KEY_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
+    BEHAVIOUR_FIELD_NUMBER: _ClassVar[int]
     LABEL_SOURCE_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
@@ -218,10 +263,11 @@ class StoredRollout(_message.Message):
     answer: str
     answer_key: str
     label: float
+    behaviour: Behaviour
     label_source: str
     policy: str
     step: int
-    def __init__(self, id: _Optional[str] = ..., response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ..., label_source: _Optional[str] = ..., policy: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ..., behaviour: _Optional[_Union[Behaviour, _Mapping]] = ..., label_source: _Optional[str] = ..., policy: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
 
 class Experience(_message.Message):
     __slots__ = ("id", "text", "domain", "dataset", "rollouts")
@@ -496,3 +542,31 @@ class TrustReport(_message.Message):
     overall: TrustFigures
     domains: _containers.RepeatedCompositeFieldContainer[DomainTrust]
     def __init__(self, window: _Optional[int] = ..., min_rollouts: _Optional[int] = ..., min_auc: _Optional[float] = ..., max_false_positive_rate: _Optional[float] = ..., overall: _Optional[_Union[TrustFigures, _Mapping]] = ..., domains: _Optional[_Iterable[_Union[DomainTrust, _Mapping]]] = ...) -> None: ...
+
+class GetLabelSpendingRequest(_message.Message):
+    __slots__ = ("run_id",)
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    def __init__(self, run_id: _Optional[str] = ...) -> None: ...
+
+class StepSpending(_message.Message):
+    __slots__ = ("step", "rollouts", "labels")
+    STEP_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    step: int
+    rollouts: int
+    labels: int
+    def __init__(self, step: _Optional[int] = ..., rollouts: _Optional[int] = ..., labels: _Optional[int] = ...) -> None: ...
+
+class LabelSpending(_message.Message):
+    __slots__ = ("run_id", "rollouts", "labels", "steps")
+    RUN_ID_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    STEPS_FIELD_NUMBER: _ClassVar[int]
+    run_id: str
+    rollouts: int
+    labels: int
+    steps: _containers.RepeatedCompositeFieldContainer[StepSpending]
+    def __init__(self, run_id: _Optional[str] = ..., rollouts: _Optional[int] = ..., labels: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepSpending, _Mapping]]] = ...) -> None: ...

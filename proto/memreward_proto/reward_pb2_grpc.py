@@ -104,6 +104,11 @@ class RewardServiceStub(object):
                 request_serializer=memreward__proto_dot_reward__pb2.GetTrustRequest.SerializeToString,
                 response_deserializer=memreward__proto_dot_reward__pb2.TrustReport.FromString,
                 _registered_method=True)
+        self.GetLabelSpending = channel.unary_unary(
+                '/memreward.v1.RewardService/GetLabelSpending',
+                request_serializer=memreward__proto_dot_reward__pb2.GetLabelSpendingRequest.SerializeToString,
+                response_deserializer=memreward__proto_dot_reward__pb2.LabelSpending.FromString,
+                _registered_method=True)
 
 
 class RewardServiceServicer(object):
@@ -117,14 +122,16 @@ class RewardServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def PlanLabels(self, request, context):
-        """POST /v1/label-plan: which rollouts to verify next; nothing is stored, and it works without a model.
+        """POST /v1/label-plan: which rollouts to verify next; it works without a model. Only what is charged to a run is
+        stored.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def SubmitRollout(self, request, context):
-        """POST /v1/rollouts: one rollout of a group whose rollouts come one by one; answers when the group is complete.
+        """POST /v1/rollouts: one rollout of a group whose rollouts come one by one; answers when the group is complete, or
+        when the rollout's own label is asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -207,6 +214,13 @@ class RewardServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLabelSpending(self, request, context):
+        """GET /v1/label-spending?run_id=: the labels that a run was asked for, in all and by training step.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RewardServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -279,6 +293,11 @@ def add_RewardServiceServicer_to_server(servicer, server):
                     servicer.GetTrust,
                     request_deserializer=memreward__proto_dot_reward__pb2.GetTrustRequest.FromString,
                     response_serializer=memreward__proto_dot_reward__pb2.TrustReport.SerializeToString,
+            ),
+            'GetLabelSpending': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLabelSpending,
+                    request_deserializer=memreward__proto_dot_reward__pb2.GetLabelSpendingRequest.FromString,
+                    response_serializer=memreward__proto_dot_reward__pb2.LabelSpending.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -659,6 +678,33 @@ class RewardService(object):
             '/memreward.v1.RewardService/GetTrust',
             memreward__proto_dot_reward__pb2.GetTrustRequest.SerializeToString,
             memreward__proto_dot_reward__pb2.TrustReport.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLabelSpending(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memreward.v1.RewardService/GetLabelSpending',
+            memreward__proto_dot_reward__pb2.GetLabelSpendingRequest.SerializeToString,
+            memreward__proto_dot_reward__pb2.LabelSpending.FromString,
             options,
             channel_credentials,
             insecure,

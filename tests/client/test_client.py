@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -21,8 +22,11 @@ from memreward_client import (
     InvalidArgument,
     JobError,
     Label,
+    LabelBudget,
     LabelPlan,
     LabelReceipt,
+    LabelRequest,
+    LabelSpending,
     MemoryStatus,
     ModelInfo,
     ModelNotTrained,
@@ -38,6 +42,7 @@ from memreward_client import (
     Rollout,
     RolloutReward,
     SampledRollout,
+    StepSpending,
     StepTrust,
     StoreCounts,
     StoredRollout,
@@ -59,13 +64,17 @@ GROUPS = [
     Group(
         Query("2 + 2?", domain="math"), [Rollout("It is 4."), Rollout("5", label=0.0), Rollout("unsure"), Rollout(" ")]
     ),
-    Group(Query("3 + 3?", id="q-3", dataset="sums"), (Rollout("6", "3, 6", "6", "6"),), "mine"),
+    Group(
+        Query("3 + 3?", id="q-3", dataset="sums"),
+        (Rollout("6", "3, 6", "6", "6"), Rollout("def f(): 6", behaviour=[("v1", "n"), ["xKeyError"]])),
+        "mine",
+    ),
 ]
 STORED = Experience(
     Query("Größe?", "a/b c?", "math", "sums"),
     (
         StoredRollout(Rollout("So\n4", "So", "4", "4", 0.5), "r-1", "expert", "small", 7),
-        StoredRollout(Rollout("5"), "r-2"),
+        StoredRollout(Rollout("5", behaviour=(("v1", "n"), ("xKeyError",))), "r-2"),
     ),
 )
 SUBMISSION = Submission("run-1", "uid-7", 3, 8, Query("2 + 2?", domain="math"), Rollout("It is 4."), 2, 41)
@@ -100,7 +109,10 @@ def test_score(client: Any, address: Address) -> None:
     [sent] = address.engine.scored
     assert sent[0].query.domain == "math"
     assert sent[1].query == service_records.Query("3 + 3?", "q-3", service_records.Domain.TEXT, "sums")
-    assert sent[1].rollouts == (service_records.Rollout("6", "3, 6", "6", "6"),)
+    assert sent[1].rollouts == (
+        service_records.Rollout("6", "3, 6", "6", "6"),
+        service_records.Rollout("def f(): 6", behaviour=(("v1", "n"), ("xKeyError",))),
+    )
     assert client.score(iter(GROUPS[1:])).groups[0].rollouts[0].explanation is None
 
 
@@ -136,6 +148,39 @@ def test_submit_at_the_deadline(client: Any, address: Address) -> None:
     assert (answer.model_version, answer.memory_version) == (None, None)
     [sent] = address.engine.submitted
     assert (sent.deadline_seconds, sent.allow_partial) == (0.0, True)
+
+
+def test_a_label_plan_is_charged_to_its_run(client: Any, address: Address) -> None:
+    assert client.plan_labels(GROUPS[1:], 1, run_id="run-1", step=6, label_budget=LabelBudget(0.17)).plan
+    budget = service_records.LabelBudget(0.17, None, 60.0)
+    assert address.engine.charged == [service_records.LabelCharge("run-1", 6, budget)]
+    with pytest.raises(InvalidArgument, match="label_budget is missing"):
+        client.plan_labels(GROUPS[1:], 1, run_id="run-1")
+    with pytest.raises(InvalidArgument):
+        client.plan_labels(GROUPS[1:], 1, run_id="run-1", label_budget=0.17)
+
+
+def test_submit_with_a_label_budget(client: Any, address: Address) -> None:
+    asked = replace(SUBMISSION, label_budget=LabelBudget(0.17, 5000, 1.5))
+    answer = client.submit(asked, deadline=9)
+    assert (answer.status, answer.reward, answer.label_request) == (
+        "label_requested", None, LabelRequest("second_answer", 0.75),
+    )  # fmt: skip
+    answer = client.submit(replace(asked, rollout=replace(asked.rollout, label=0.25)))
+    assert (answer.reward, answer.source, answer.label_request) == (0.25, "label", None)
+    assert client.submit(replace(asked, no_label=True)).source == "gnn"
+    sent = address.engine.submitted
+    assert {each.label_budget for each in sent} == {service_records.LabelBudget(0.17, 5000, 1.5)}
+    assert [(each.rollout.label, each.no_label) for each in sent] == [(None, False), (0.25, False), (None, True)]
+
+
+def test_label_spending(client: Any) -> None:
+    steps = (StepSpending(None, 8, 1), StepSpending(2**40, 2**40, 2))
+    assert client.label_spending("run-1") == LabelSpending("run-1", 2**40 + 8, 3, steps)
+    assert client.label_spending("r/2 ü") == LabelSpending("r/2 ü", 0, 0, ())
+    with pytest.raises(InvalidArgument) as caught:
+        client.label_spending(" ")
+    assert caught.value.details == {"field": "run_id"}
 
 
 def test_trust(client: Any) -> None:
@@ -244,6 +289,9 @@ def test_what_the_service_refuses_names_the_field(client: Any) -> None:
         Group(Query("?"), [Rollout("r", label="high")]),  # type: ignore[arg-type]
         Group(Query(7), [Rollout("r")]),  # type: ignore[arg-type]
         Group(Query("?"), ["r"]),  # type: ignore[list-item]
+        Group(Query("?"), [Rollout("r", behaviour=["v1"])]),
+        Group(Query("?"), [Rollout("r", behaviour=[[1]])]),  # type: ignore[list-item]
+        Group(Query("?"), [Rollout("r", behaviour=7)]),  # type: ignore[arg-type]
     ],
 )
 def test_what_cannot_be_written_is_an_invalid_argument(group: Group, client: Any) -> None:

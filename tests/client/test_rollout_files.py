@@ -52,6 +52,7 @@ def test_a_full_line_is_read_key_by_key(tmp_path: Path, name: str) -> None:
                 "answer_key": "k",
                 "label_source": "verifier",
                 "step": 3,
+                "behaviour": [["v1", "xValueError"], ["t"]],
             },
             {"response": "", "label": 0.25},
             {"response": "x", "label": None, "policy": None},
@@ -61,7 +62,7 @@ def test_a_full_line_is_read_key_by_key(tmp_path: Path, name: str) -> None:
     assert query == FileQuery(
         query="Schreibe 🙂",
         rollouts=(
-            FileRollout("r", 1.0, "p", "r1", "t", "a", "k", "verifier", 3),
+            FileRollout("r", 1.0, "p", "r1", "t", "a", "k", "verifier", 3, (("v1", "xValueError"), ("t",))),
             FileRollout("", 0.25),
             FileRollout("x"),
         ),
@@ -113,6 +114,23 @@ def test_an_empty_file_has_no_queries(tmp_path: Path) -> None:
             '{"query": "?", "rollouts": [{"response": "2", "answer": 4}]}',
             "rollouts[0].answer must be a string",
         ),
+        *(
+            (
+                f'{{"query": "?", "rollouts": [{{"response": "2", "behaviour": {behaviour}}}]}}',
+                "rollouts[0].behaviour must",
+            )
+            for behaviour in (
+                "[]",
+                '["v"]',
+                "[[]]",
+                '[["v"], []]',
+                "[[1]]",
+                '[["v", ""]]',
+                '[["v\\n"]]',
+                '"v"',
+                '{"a": 1}',
+            )
+        ),
         ('{"query": "?", "tests": "assert", "rollouts": [{"response": "2"}]}', "tests must be a list"),
     ],
 )
@@ -157,7 +175,7 @@ def test_what_is_written_reads_back_equal(tmp_path: Path, name: str) -> None:
     queries = [
         FileQuery(
             "Zeile 1\nZeile 2\u2028 🙂 \x00",
-            (FileRollout("r\r\n", 0.1, "p", "r1", "t", "a", "k", "expert", 2**62), FileRollout("")),
+            (FileRollout("r\r\n", 0.1, "p", "r1", "t", "a", "k", "expert", 2**62, (("v", "n"),)), FileRollout("")),
             "q1",
             "d",
             "code",

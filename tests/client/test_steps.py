@@ -82,6 +82,7 @@ def reward(status: str = "ok", partial: bool = False) -> dict[str, Any]:
         "run_id": "run", "group_id": "group", "group_attempt": 0, "rollout_index": 3, "group_size": 8,
         "rollouts_present": 8, "partial": partial, "reward": told, "probability": told, "status": status,
         "source": "gnn" if told else None, "model_version": "m", "memory_version": 3,
+        "label_request": {"reason": "uncertain", "gain": 0.5} if status == "label_requested" else None,
     }  # fmt: skip
 
 
@@ -207,9 +208,10 @@ def test_a_submit_is_held_in_parts_and_allows_partial_in_the_last() -> None:
     assert script.waited == []
 
 
-def test_a_submit_that_is_answered_is_not_sent_again() -> None:
-    script = Script(reward("abstain"), reward("ok"))
-    assert script.take(script.talk().submit(SUBMISSION, None, False)).status == "abstain"
+@pytest.mark.parametrize("status", ["abstain", "label_requested"])
+def test_a_submit_that_is_answered_is_not_sent_again(status: str) -> None:
+    script = Script(reward(status), reward("ok"))
+    assert script.take(script.talk().submit(SUBMISSION, None, False)).status == status
     assert held(script) == [(25_000, False, 25 + ANSWER_SECONDS)]
 
 
