@@ -31,6 +31,9 @@ def test_everything_given_comes_back_in_order(store: ExperienceStore) -> None:
             StoredRollout("z", Rollout("r", "t", "a", "k", 0.25), "expert", "policy-7", 2**62),
             StoredRollout("a", Rollout("")),
             StoredRollout("b", Rollout("r", "", "", "", 0.0), None, "", 0),
+            StoredRollout("c", Rollout("r", behaviour=(("v1a", "xValueError", ""), (), ("t",)))),
+            StoredRollout("d", Rollout("r", behaviour=())),
+            StoredRollout("e", Rollout("r", behaviour=((),))),
         ),
     )
     bare = Experience(Query("", "q0", Domain.TEXT), ())
@@ -41,7 +44,8 @@ def test_everything_given_comes_back_in_order(store: ExperienceStore) -> None:
 @pytest.mark.parametrize("odd", ["nul \x00 byte", "half \ud83d pair", "\ud83d\ude00", "\ufdd0 marker", "\\u0000"])
 def test_texts_that_databases_refuse_come_back_exactly(store: ExperienceStore, odd: str) -> None:
     given = Experience(
-        Query(odd, "q", Domain.TEXT, odd), (StoredRollout("r", Rollout(odd, odd, odd, odd, 1.0), odd, odd),)
+        Query(odd, "q", Domain.TEXT, odd),
+        (StoredRollout("r", Rollout(odd, odd, odd, odd, 1.0, ((odd, '"'), (odd,))), odd, odd),),
     )
     store.add_experience([given])
     assert store.load(["q"]) == [given]
@@ -88,6 +92,29 @@ def test_a_rollout_id_taken_by_other_content_stores_nothing(store: ExperienceSto
         store.add_experience([replace(other, rollouts=(other.rollouts[0], changed, other.rollouts[2]))])
     assert refused.value.details["field"] == "queries[0].rollouts[1].id"
     assert store.counts() == StoreCounts(version=1, queries=1, rollouts=2, labels=0)
+
+
+def test_a_behaviour_is_content_of_its_rollout(store: ExperienceStore, experience: Any) -> None:
+    def ran(*behaviour: tuple[str, ...] | None) -> Experience:
+        given = experience("q", *("1" for _ in behaviour))
+        return replace(
+            given,
+            rollouts=tuple(
+                replace(stored, rollout=replace(stored.rollout, behaviour=None if did is None else (did,)))
+                for stored, did in zip(given.rollouts, behaviour, strict=True)
+            ),
+        )
+
+    given = ran(("v1", "xTypeError"), None)
+    store.add_experience([given])
+    again = store.add_experience([given])
+    assert (again.version, again.rollouts_added, again.labels_changed) == (1, 0, 0)
+    assert store.add_experience([relabelled(given, 1.0)]).labels_changed == 2
+    assert store.load(["q"]) == [relabelled(given, 1.0)]
+    for other in (ran(("v1",), None), ran(None, None), ran(("v1", "xTypeError"), ())):
+        with pytest.raises(Conflict):
+            store.add_experience([other])
+    assert store.counts() == StoreCounts(version=2, queries=1, rollouts=2, labels=2)
 
 
 def test_a_rollout_id_of_another_query_is_a_conflict(store: ExperienceStore, experience: Any) -> None:

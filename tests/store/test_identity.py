@@ -15,6 +15,8 @@ def rollout_ids(queries: list[Experience]) -> list[list[str]]:
 def test_ids_never_change_between_releases() -> None:
     assert query_id("1+1?", Domain.MATH, None) == "q-8953c07de37a8be6c2f09476"
     assert rollout_id("q", Rollout("2", answer="2"), "policy", 3, 0) == "r-7f257334295dcbe0de19da8d"
+    ran = Rollout("2", answer="2", behaviour=(("v1", "xTypeError"),))
+    assert rollout_id("q", ran, "policy", 3, 0) == "r-0d70261626f60649d76ab032"
 
 
 def test_each_part_of_the_content_changes_the_id() -> None:
@@ -29,7 +31,9 @@ def test_each_part_of_the_content_changes_the_id() -> None:
     ids = {rollout_id("q", rollout, None, None, 0) for rollout in rollouts}
     ids |= {rollout_id("q", rollouts[0], "x", None, 0), rollout_id("q", rollouts[0], None, 1, 0)}
     ids |= {rollout_id("p", rollouts[0], None, None, 0), rollout_id("q", rollouts[0], None, None, 1)}
-    assert len(ids) == 8
+    behaviours: list[tuple[tuple[str, ...], ...]] = [(), ((),), (("v", "x"),), (("v",), ("x",))]
+    ids |= {rollout_id("q", Rollout("x", behaviour=did), None, None, 0) for did in behaviours}
+    assert len(ids) == 12
 
 
 def test_a_label_is_no_part_of_the_id() -> None:

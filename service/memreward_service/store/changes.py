@@ -134,8 +134,8 @@ def _compare_label(placed: Placed, label: float, source: str | None, change: Cha
         change.stamped.add(placed.query_id)
 
 
-def _content(rollout: Rollout) -> tuple[str | None, ...]:
-    return rollout.response, rollout.thinking, rollout.answer, rollout.answer_key
+def _content(rollout: Rollout) -> tuple[object, ...]:
+    return rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.behaviour
 
 
 def check_experience(queries: Sequence[Experience]) -> None:

@@ -17,7 +17,9 @@ from memreward_service.records import (
     Experience,
     ExperienceReceipt,
     Label,
+    LabelCharge,
     LabelReceipt,
+    LabelSpending,
     StoreCounts,
 )
 from memreward_service.store.changes import (
@@ -28,6 +30,7 @@ from memreward_service.store.changes import (
     compare_labels,
 )
 from memreward_service.store.database import Database
+from memreward_service.store.label_ledger import check_charge, grant, select_spending
 from memreward_service.store.rows import (
     chunks,
     lock_clock,
@@ -43,11 +46,11 @@ from memreward_service.store.settled_groups import select_settled, settle
 
 
 class ExperienceStore:
-    """Queries, rollouts, labels and embeddings in SQLite or PostgreSQL. Synchronous; any thread may call it.
+    """Queries, rollouts, labels, embeddings and the label ledger in SQLite or PostgreSQL.
 
-    Opening it creates the SQLite file and its folder, and brings the schema up to date; several processes may
-    do so at once. `lock_timeout_s`: how long a write waits for other processes. Every method raises
-    Unavailable when the database does not answer or the store is closed.
+    Synchronous; any thread may call it. Opening it creates the SQLite file and its folder, and brings the schema up
+    to date; several processes may do so at once. `lock_timeout_s`: how long a write waits for other processes. Every
+    method raises Unavailable when the database does not answer or the store is closed.
     """
 
     def __init__(self, url: str, *, lock_timeout_s: float = 30.0) -> None:
@@ -201,3 +204,22 @@ class ExperienceStore:
         """
         with self._database.write() as connection:
             return settle(connection, groups, keep_seconds, merged)
+
+    def grant_labels(
+        self, charge: LabelCharge, groups: Mapping[str, int], wanted: Sequence[tuple[str, int]]
+    ) -> list[bool]:
+        """Which of the `wanted` labels, (group, rollout index) in order of preference, may be asked for.
+
+        `groups`: their sizes by name; the rollouts of each count once for its run and step, that with which it came
+        first. An answer is True for a label that was granted before, and for one that is granted now because its step
+        and its run stay within the budget; it is charged then, durably, and is never given back. Takes no version.
+        Raises InvalidArgument with `field`.
+        """
+        check_charge(charge, groups, wanted)
+        with self._database.write() as connection:
+            return grant(connection, charge, groups, wanted)
+
+    def label_spending(self, run_id: str) -> LabelSpending:
+        """The rollouts and granted labels of a run and of its steps, in order; zeros for a run that is not known."""
+        with self._database.read() as connection:
+            return select_spending(connection, run_id)

@@ -27,10 +27,12 @@ def rollout_id(query_id: str, rollout: Rollout, policy: str | None, step: int | 
     """The id of a rollout that came without one: `r-` and 24 hex digits; its label is no part of it.
 
     `occurrence` counts from 0 the identical rollouts of the query within one call, so that two equal
-    responses sampled in one group stay two rollouts.
+    responses sampled in one group stay two rollouts. A rollout without a behaviour has the id that it had before
+    there was such a field.
     """
     content = (rollout.response, rollout.thinking, rollout.answer, rollout.answer_key)
-    return "r-" + _digest(query_id, *content, policy, step, occurrence)
+    behaviour = () if rollout.behaviour is None else (rollout.behaviour,)
+    return "r-" + _digest(query_id, *content, policy, step, occurrence, *behaviour)
 
 
 def with_ids(queries: Sequence[Experience]) -> list[Experience]:
@@ -59,7 +61,7 @@ def _with_id(query_id: str, stored: StoredRollout, seen: Counter[str]) -> Stored
     return replace(stored, id=rollout_id(query_id, stored.rollout, stored.policy, stored.step, occurrence))
 
 
-def _digest(*parts: str | int | None) -> str:
+def _digest(*parts: str | int | tuple[tuple[str, ...], ...] | None) -> str:
     """JSON keeps the parts apart and tells None from "None"; its ASCII form takes any Python string."""
     content = json.dumps(parts).encode("ascii")
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()

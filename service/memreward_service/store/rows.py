@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -42,7 +43,8 @@ def to_query(row: Row[Any]) -> Query:
 
 def to_stored_rollout(row: Row[Any]) -> StoredRollout:
     """A row of the rollout table as a record."""
-    given = Rollout(row.response, row.thinking, row.answer, row.answer_key, row.label)
+    behaviour = None if row.behaviour is None else tuple(map(tuple, json.loads(row.behaviour)))
+    given = Rollout(row.response, row.thinking, row.answer, row.answer_key, row.label, behaviour)
     return StoredRollout(row.id, given, row.label_source, row.policy, row.step)
 
 
@@ -116,6 +118,8 @@ def _query_row(given: Query, version: int) -> dict[str, object]:
 
 def _rollout_row(placed: Placed) -> dict[str, object]:
     stored, given = placed.stored, placed.stored.rollout
+    # Not in ASCII: JSON's escapes of two lone surrogates would be read back as one letter.
+    behaviour = None if given.behaviour is None else json.dumps(given.behaviour, ensure_ascii=False)
     return {
         "id": stored.id,
         "query_id": placed.query_id,
@@ -128,4 +132,5 @@ def _rollout_row(placed: Placed) -> dict[str, object]:
         "label_source": None if given.label is None else stored.label_source,
         "policy": stored.policy,
         "step": stored.step,
+        "behaviour": behaviour,
     }

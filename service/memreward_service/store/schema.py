@@ -1,9 +1,11 @@
 """The tables of the durable store, as the newest migration leaves them (tests compare the two).
 
-clock                one row: the last version, and the sizes of the store at it
-query ──< rollout    what was learned; a query carries the version of its last change
-embedding            vectors by content key, so that a restart need not encode again
-settled_group        answers to rollouts sent one by one, for retries; they expire
+clock                   one row: the last version, and the sizes of the store at it
+query ──< rollout       what was learned; a query carries the version of its last change
+embedding               vectors by content key, so that a restart need not encode again
+settled_group           answers to rollouts sent one by one, for retries; they expire
+label_run, label_step   the label ledger: rollouts seen and labels asked for, of a run and of its training steps
+label_group             what of a group was asked for, for retries; purged after a while
 """
 
 from __future__ import annotations
@@ -101,6 +103,7 @@ rollout = Table(
     Column("label_source", StoredText),
     Column("policy", StoredText),
     Column("step", BigInteger),
+    Column("behaviour", StoredText),
     UniqueConstraint("query_id", "position", name="rollout_order"),
 )
 Index(
@@ -124,4 +127,32 @@ settled_group = Table(
     Column("state", Text, nullable=False),
     Column("expires_at", Double, nullable=False),
     Index("settled_group_by_expiry", "expires_at"),
+)
+
+label_run = Table(
+    "label_run",
+    metadata,
+    Column("run_id", Key, primary_key=True),
+    Column("rollouts", BigInteger, nullable=False),
+    Column("labels", BigInteger, nullable=False),
+)
+
+label_step = Table(
+    "label_step",
+    metadata,
+    Column("run_id", Key, primary_key=True),
+    Column("step", BigInteger, primary_key=True, autoincrement=False),
+    Column("rollouts", BigInteger, nullable=False),
+    Column("labels", BigInteger, nullable=False),
+)
+
+label_group = Table(
+    "label_group",
+    metadata,
+    Column("run_id", Key, primary_key=True),
+    Column("key", Key, primary_key=True),
+    Column("step", BigInteger, nullable=False),
+    Column("granted", Text, nullable=False),
+    Column("made_at", Double, nullable=False),
+    Index("label_group_by_age", "made_at"),
 )
