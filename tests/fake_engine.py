@@ -15,8 +15,11 @@ from memreward_service.records import (
     Group,
     JobStatus,
     Label,
+    LabelCharge,
     LabelPlan,
     LabelReceipt,
+    LabelRequest,
+    LabelSpending,
     MemoryStatus,
     ModelInfo,
     Neighbor,
@@ -31,6 +34,7 @@ from memreward_service.records import (
     ScoredGroup,
     Source,
     Status,
+    StepSpending,
     StepTrust,
     StoreCounts,
     Submission,
@@ -58,6 +62,7 @@ FAILED_JOB = TrainingJob("job-failed", JobStatus.FAILED, 0.5, {}, None, ("not_en
 class FakeEngine:
     """Keeps what it was given in `experience`, `labels` and `scored`; fails where `failures` names a method.
 
+    A submission with a label budget is asked for its label, unless it comes with one or says that it has none.
     `score` waits for `gate` where there is one, `submit` for `siblings`; `entered` and `left` count their calls that
     began and were cancelled. `end_waiting` ends the submissions that wait.
     """
@@ -67,6 +72,7 @@ class FakeEngine:
         self.labels: list[Label] = []
         self.scored: list[tuple[Group, ...]] = []
         self.submitted: list[Submission] = []
+        self.charged: list[LabelCharge | None] = []
         self.failures: dict[str, Exception] = {}
         self.not_ready: str | None = None
         self.gate: asyncio.Event | None = None
@@ -108,10 +114,11 @@ class FakeEngine:
         self.scored.append(tuple(groups))
         return Scored("m-2", 9, tuple(_scored(group, explain) for group in groups))
 
-    async def plan_labels(self, groups: Sequence[Group], budget: int) -> LabelPlan:
+    async def plan_labels(self, groups: Sequence[Group], budget: int, charge: LabelCharge | None = None) -> LabelPlan:
         """Every rollout without a label, while the budget lasts; the first group has a rollout of the sample."""
         self._may_fail("plan_labels")
         self.scored.append(tuple(groups))
+        self.charged.append(charge)
         reasons, first = list(PlanReason), groups[0]
         plan = [
             PlannedLabel(group.group_id, index, reasons[index % len(reasons)], 1 / (1 + index))
@@ -129,7 +136,11 @@ class FakeEngine:
         if self.closing:
             raise Unavailable("The service is shutting down: send the rollout again when it is back.", retry_after=1.0)
         told = _prediction(submission.rollout, explain=False)
-        timed_out = submission.deadline_seconds == 0
+        timed_out, request = submission.deadline_seconds == 0, None
+        known = submission.rollout.label is not None or submission.no_label
+        if submission.label_budget is not None and not known and not timed_out:
+            told = Prediction(None, None, Status.LABEL_REQUESTED, None)
+            request = LabelRequest(PlanReason.SECOND, 0.75)
         return RolloutReward(
             run_id=submission.key.run_id,
             group_id=submission.key.group_id,
@@ -142,9 +153,15 @@ class FakeEngine:
             probability=None if timed_out else told.probability,
             status=Status.TIMEOUT if timed_out else told.status,
             source=None if timed_out else told.source,
-            model_version=None if timed_out else "m-2",
-            memory_version=None if timed_out else 9,
+            model_version=None if timed_out or request else "m-2",
+            memory_version=None if timed_out or request else 9,
+            label_request=request,
         )
+
+    async def label_spending(self, run_id: str) -> LabelSpending:
+        self._may_fail("label_spending")
+        steps = (StepSpending(None, 8, 1), StepSpending(2**40, 2**40, 2)) if run_id == "run-1" else ()
+        return LabelSpending(run_id, 2**40 + 8 if steps else 0, 3 if steps else 0, steps)
 
     async def add_experience(self, queries: Sequence[Experience]) -> ExperienceReceipt:
         self._may_fail("add_experience")

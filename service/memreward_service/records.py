@@ -26,6 +26,8 @@ class Status(StrEnum):
     ABSTAIN = "abstain"
     INVALID = "invalid"
     TIMEOUT = "timeout"
+    LABEL_REQUESTED = "label_requested"
+    """Not the end: verify the rollout, and send it again with its label (or `no_label`)."""
 
 
 class Source(StrEnum):
@@ -50,7 +52,9 @@ class Rollout:
     """One response to a query.
 
     `thinking`, `answer` and `answer_key` are what the caller knows better than we do; None means "derive it from the
-    response" (engine/answer_keys.py). `label` is the true reward in [0, 1], None where unknown.
+    response" (engine/answer_keys.py). `label` is the true reward in [0, 1], None where unknown. `behaviour` is what a
+    program did: for each set of inputs, made from the query alone, one short text an input that tells the outcome;
+    those of values begin with "v" (engine/behaviour_keys.py).
     """
 
     response: str
@@ -58,6 +62,7 @@ class Rollout:
     answer: str | None = None
     answer_key: str | None = None
     label: float | None = None
+    behaviour: tuple[tuple[str, ...], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +171,52 @@ class LabelPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelBudget:
+    """What a run may spend on labels: a `share` of the rollouts of every training step, and at most `labels` in all
+    (None: as many as that share). A label that was asked for is awaited `deadline_seconds`."""
+
+    share: float
+    labels: int | None = None
+    deadline_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCharge:
+    """To which run and training step labels are charged, and what these may spend."""
+
+    run_id: str
+    step: int | None
+    budget: LabelBudget
+
+
+@dataclass(frozen=True, slots=True)
+class LabelRequest:
+    """Why a label is asked for, and how many rewards it is expected to put right, its own included."""
+
+    reason: PlanReason
+    gain: float
+
+
+@dataclass(frozen=True, slots=True)
+class StepSpending:
+    """Labels asked for among the rollouts of one training step so far; `step` is None where callers did not say it."""
+
+    step: int | None
+    rollouts: int
+    labels: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpending:
+    """What a run has spent, in all and by step, in order of the steps."""
+
+    run_id: str
+    rollouts: int
+    labels: int
+    steps: tuple[StepSpending, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class TrustFigures:
     """How `rollouts` labelled rollouts, each predicted without its own label, compare with their labels.
 
@@ -232,6 +283,9 @@ class Submission:
     The group is complete when `group_size` rollouts, of index 0 to group_size - 1, are there. The call waits for that
     at most `deadline_seconds`; then the rollouts that are there are scored if `allow_partial`, else the answer is
     TIMEOUT. `step` is the training step, by which trust is told.
+
+    With a `label_budget` the caller can verify: the answer may be LABEL_REQUESTED, upon which it sends the rollout
+    again with its label, or with `no_label` where it cannot be had. Siblings wait meanwhile.
     """
 
     key: GroupKey
@@ -242,6 +296,8 @@ class Submission:
     deadline_seconds: float
     allow_partial: bool = False
     step: int | None = None
+    label_budget: LabelBudget | None = None
+    no_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +321,7 @@ class RolloutReward:
     source: Source | None
     model_version: str | None
     memory_version: int | None
+    label_request: LabelRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)

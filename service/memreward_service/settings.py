@@ -68,7 +68,7 @@ class Settings(BaseSettings):
     abstain_margin: float = Field(0.0, ge=0, lt=0.5)
     """Abstain where the probability is closer than this to the threshold; 0 never abstains."""
 
-    calibration_share: float = Field(0.05, ge=0, le=1)
+    calibration_share: float = Field(0.03, ge=0, le=1)
     """Of the labels that are planned, the share that goes to rollouts drawn at random: they tell without bias how good
     the rewards are."""
 

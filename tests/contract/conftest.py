@@ -18,8 +18,6 @@ from memreward_proto import reward_pb2 as pb
 from memreward_proto import reward_pb2_grpc
 from serving import Address, serving
 
-NESTED_IDS = "rollout_ids"
-
 
 @dataclass
 class Both:
@@ -45,7 +43,7 @@ class Both:
     def rpc(self, call: str, fields: dict[str, Any]) -> Any:
         """The answer of gRPC as the JSON of HTTP, or ("error", HTTP status of the code, error object)."""
         request_type = pb.DESCRIPTOR.services_by_name["RewardService"].methods_by_name[call].input_type
-        request = ParseDict(fields, getattr(pb, request_type.name)())
+        request = ParseDict(_as_fields(fields), getattr(pb, request_type.name)())
         try:
             return as_json(getattr(self.stub, call)(request, timeout=30))
         except grpc.RpcError as error:
@@ -63,13 +61,28 @@ def _http_answer(response: httpx.Response) -> Any:
     return ("error", response.status_code, body["error"])
 
 
+def _as_fields(value: Any) -> Any:
+    """The JSON of HTTP as that of protobuf: a behaviour is an object there, and so is each list inside."""
+    if isinstance(value, list):
+        return [_as_fields(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    named = {name: _as_fields(each) for name, each in value.items()}
+    if (behaviour := named.get("behaviour")) is not None:
+        named["behaviour"] = {"sets": [{"outcomes": outcomes} for outcomes in behaviour]}
+    return named
+
+
 def as_json(message: Message) -> Any:
     """A message as HTTP writes it: every field present, an absent optional one as null."""
     written: dict[str, Any] = {}
     for field in message.DESCRIPTOR.fields:
         value = getattr(message, field.name)
-        if field.name == NESTED_IDS:
+        if field.name == "rollout_ids":
             written[field.name] = [list(each.ids) for each in value]
+        elif field.name == "behaviour":
+            sets = [list(each.outcomes) for each in value.sets]
+            written[field.name] = sets if message.HasField("behaviour") else None
         elif field.message_type is not None and field.message_type.GetOptions().map_entry:
             written[field.name] = dict(value)
         elif field.label == field.LABEL_REPEATED:

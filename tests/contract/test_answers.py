@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from fake_engine import MODELS
-from memreward_service.records import Domain, GroupKey, Rollout
+from memreward_service.records import Domain, GroupKey, LabelBudget, LabelCharge, Rollout
 from memreward_service.store.identity import query_id
 from memreward_service.transport import http_replies as replies
 from memreward_service.transport.http_examples import EXPERIENCE, LABELS
@@ -19,7 +19,7 @@ GROUPS: dict[str, Any] = {
             "query": {"text": "2+2 ünï?", "id": "mine", "domain": "math", "dataset": "x"},
             "rollouts": [
                 {"response": "it is 4", "thinking": "", "answer": "4", "answer_key": "k"},
-                {"response": "five", "label": 0},
+                {"response": "five", "label": 0, "behaviour": [["v1 ~", "xValueError"], ["t"]]},
                 {"response": "  "},
                 {"response": "unsure"},
                 {"response": "sure", "label": 0.75},
@@ -49,7 +49,7 @@ def test_the_engine_gets_the_same_records(both: Any) -> None:
     by_http, by_rpc = both.engine.scored
     assert by_http == by_rpc
     assert by_http[0].rollouts[0] == Rollout("it is 4", "", "4", "k", None)
-    assert by_http[0].rollouts[1].label == 0.0
+    assert by_http[0].rollouts[1] == Rollout("five", label=0.0, behaviour=(("v1 ~", "xValueError"), ("t",)))
     assert by_http[1].query.domain is Domain.MATH
     assert by_http[1].query.id == query_id("other", Domain.MATH, "openai/gsm8k")
 
@@ -73,6 +73,27 @@ def test_label_plan(both: Any, trained: bool) -> None:
     assert by_http[0].rollouts[1].label == 0.0
 
 
+@pytest.mark.parametrize(
+    ("charge", "expected"),
+    [
+        ({}, None),
+        (
+            {"run_id": "run", "label_budget": {"share": 1}},
+            LabelCharge("run", None, LabelBudget(1.0, None, 60.0)),
+        ),
+        (
+            {"run_id": "r/1", "step": 2**40, "label_budget": {"share": 0.25, "labels": 2**40, "deadline_ms": 1}},
+            LabelCharge("r/1", 2**40, LabelBudget(0.25, 2**40, 0.001)),
+        ),
+    ],
+)
+def test_a_label_plan_is_charged_to_its_run(both: Any, charge: dict[str, Any], expected: LabelCharge | None) -> None:
+    http, rpc = both.post("/v1/label-plan", "PlanLabels", {"groups": GROUPS["groups"][:1], "budget": 3} | charge)
+    assert http == rpc
+    assert len(http["plan"]) == 3
+    assert both.engine.charged == [expected, expected]
+
+
 ROLLOUTS: dict[str, dict[str, Any]] = {
     "least": {},
     "most": {"group_attempt": 2, "step": 2**40, "deadline_ms": 1500, "allow_partial": True},
@@ -80,6 +101,12 @@ ROLLOUTS: dict[str, dict[str, Any]] = {
     "invalid": {"rollout": {"response": " "}},
     "timeout": {"deadline_ms": 0},
     "label": {"rollout": {"response": "it is 4", "thinking": "", "answer": "4", "answer_key": "k", "label": 0}},
+    "label_requested": {"label_budget": {"share": 0.17}, "rollout": {"response": "it is 4", "behaviour": [["v"]]}},
+    "labelled": {
+        "label_budget": {"share": 1, "labels": 5000, "deadline_ms": 1500},
+        "rollout": {"response": "it is 4", "label": 0.25},
+    },
+    "no_label": {"label_budget": {"share": 0.17}, "no_label": True},
 }
 
 
@@ -97,10 +124,12 @@ def test_rollouts_sent_alone(both: Any, case: str) -> None:
     assert by_http == by_rpc
     assert by_http.query.domain is Domain.MATH
     assert (http["group_id"], http["rollout_index"], http["group_size"]) == ("g/1", 3, 4)
+    assert (http["label_request"] is None) == (case != "label_requested")
     match case:
         case "least":
             assert (by_http.deadline_seconds, by_http.allow_partial, by_http.step) == (60.0, False, None)
             assert by_http.key == GroupKey("run", "g/1", 0)
+            assert (by_http.label_budget, by_http.no_label) == (None, False)
             assert (http["reward"], http["source"], http["memory_version"]) == (1.0, "gnn", 9)
         case "most":
             assert (by_http.deadline_seconds, by_http.allow_partial, by_http.step) == (1.5, True, 2**40)
@@ -108,15 +137,25 @@ def test_rollouts_sent_alone(both: Any, case: str) -> None:
         case "label":
             assert by_http.rollout == Rollout("it is 4", "", "4", "k", 0.0)
             assert (http["reward"], http["source"]) == (0.0, "label")
+        case "labelled":
+            assert by_http.label_budget == LabelBudget(1.0, 5000, 1.5)
+            assert (http["reward"], http["source"]) == (0.25, "label")
+        case "no_label":
+            assert (by_http.label_budget, by_http.no_label) == (LabelBudget(0.17, None, 60.0), True)
+            assert (http["reward"], http["source"]) == (1.0, "gnn")
+        case "label_requested":
+            assert http["label_request"] == {"reason": "second_answer", "gain": 0.75}
+            assert (http["status"], http["reward"], http["source"], http["probability"]) == (case, None, None, None)
+            assert by_http.rollout.behaviour == (("v",),)
         case _:
             assert (http["status"], http["reward"], http["source"]) == (case, None, None)
 
 
 def test_experience_labels_and_export(both: Any) -> None:
     http, rpc = both.post("/v1/experience", "AddExperience", EXPERIENCE)
-    assert (http["queries_added"], http["rollouts_added"], http["labels_changed"]) == (1, 2, 1)
+    assert (http["queries_added"], http["rollouts_added"], http["labels_changed"]) == (2, 3, 1)
     assert (rpc["queries_added"], rpc["rollouts_added"]) == (0, 0)
-    assert http["query_ids"] == rpc["query_ids"] == ["gsm8k-17"]
+    assert http["query_ids"] == rpc["query_ids"] == ["gsm8k-17", "humaneval-53"]
     assert http["rollout_ids"] == rpc["rollout_ids"]
     assert http["rollout_ids"][0][1] == "gsm8k-17-b"
     replies.ExperienceReceiptReply.model_validate(http)
@@ -128,11 +167,26 @@ def test_experience_labels_and_export(both: Any) -> None:
     both.post(
         "/v1/experience",
         "AddExperience",
-        {"queries": [{"id": "a/b c", "text": "t", "rollouts": [{"response": "r", "step": 2**40}]}]},
+        {
+            "queries": [
+                {
+                    "id": "a/b c",
+                    "text": "t",
+                    "rollouts": [
+                        {"response": "r", "step": 2**40},
+                        {"response": "s", "behaviour": [["v1", "n"], ["t"]]},
+                    ],
+                }
+            ]
+        },
     )
     http, rpc = both.get("/v1/queries/a/b%20c", "GetQuery", query_id="a/b c")
     assert http == rpc
     assert http["rollouts"][0]["step"] == 2**40
+    assert [each["behaviour"] for each in http["rollouts"]] == [None, [["v1", "n"], ["t"]]]
+    assert both.http.post("/v1/experience", json={"queries": [http]}).json()["queries_added"] == 0
+    listed, listed_by_rpc = both.get("/v1/experience?limit=1", "ListExperience", limit=1)
+    assert listed == listed_by_rpc == {"queries": [http], "next": "a/b c"}
     http, rpc = both.get("/v1/queries/gsm8k-17", "GetQuery", query_id="gsm8k-17")
     assert http == rpc
     assert http["rollouts"][0]["label_source"] == "verifier"
@@ -185,6 +239,20 @@ def test_search_memory_models_and_jobs(both: Any) -> None:
     rpc = both.rpc("ActivateModel", {"model_version": "m-1"})
     assert http == rpc
     assert http["model_version"] == "m-1"
+
+
+def test_label_spending(both: Any) -> None:
+    http, rpc = both.get("/v1/label-spending?run_id=run-1", "GetLabelSpending", run_id="run-1")
+    assert http == rpc
+    assert http == {
+        "run_id": "run-1",
+        "rollouts": 2**40 + 8,
+        "labels": 3,
+        "steps": [{"step": None, "rollouts": 8, "labels": 1}, {"step": 2**40, "rollouts": 2**40, "labels": 2}],
+    }
+    replies.LabelSpendingReply.model_validate(http)
+    http, rpc = both.get("/v1/label-spending?run_id=r%2F2", "GetLabelSpending", run_id="r/2")
+    assert http == rpc == {"run_id": "r/2", "rollouts": 0, "labels": 0, "steps": []}
 
 
 @pytest.mark.parametrize("job_id", ["job-1", "job-failed"])

@@ -54,7 +54,19 @@ REWARDS = {
     "groups[0].rollouts[0].thinking": {"groups": [group(rollouts=[{"response": "", "thinking": "r" * 201}])]},
     "groups[0].rollouts[0].answer": {"groups": [group(rollouts=[{"response": "", "answer": "r" * 201}])]},
     "groups[0].rollouts[0].answer_key": {"groups": [group(rollouts=[{"response": "", "answer_key": "r" * 201}])]},
+    **{
+        f"groups[0].rollouts[1].{field}": {"groups": [group(rollouts=[R, {"response": "r", "behaviour": behaviour}])]}
+        for field, behaviour in {
+            "behaviour": [],
+            "behaviour[1]": [["v"], []],
+            "behaviour[0][1]": [["v", ""], ["v"]],
+            "behaviour[1][0]": [["v"], ["v" * 33]],
+            "behaviour[0][0]": [["v\n"]],
+            "behaviour[0][2]": [["v", " ~", "ä"]],
+        }.items()
+    },
 }
+LARGE = [[["v"]] * 65, [["v"] * 4097], [["v"] * 2049] * 2]
 OTHERS = [
     ("/v1/experience", "AddExperience", "queries", {"queries": []}),
     ("/v1/experience", "AddExperience", "queries", {"queries": [{"text": "t", "rollouts": [R] * 7}] * 3}),
@@ -109,6 +121,28 @@ ROLLOUTS = [
     ("query.id", {"query": {"text": "t", "id": ""}}),
     ("rollout.response", {"rollout": {"response": "r" * 201}}),
     ("rollout.label", {"rollout": {"response": "r", "label": 1.5}}),
+    ("rollout.behaviour", {"rollout": {"response": "r", "behaviour": []}}),
+    ("no_label", {"rollout": {"response": "r", "label": 0}, "no_label": True}),
+    ("label_budget.share", {"label_budget": {"labels": 3}}),
+    ("label_budget.share", {"label_budget": {"share": 0}}),
+    ("label_budget.share", {"label_budget": {"share": -0.1}}),
+    ("label_budget.share", {"label_budget": {"share": 1.0001}}),
+    ("label_budget.labels", {"label_budget": {"share": 0.17, "labels": 0}}),
+    ("label_budget.deadline_ms", {"label_budget": {"share": 0.17, "deadline_ms": 0}}),
+    ("label_budget.deadline_ms", {"label_budget": {"share": 0.17, "deadline_ms": 3_600_001}}),
+]
+BUDGET = {"share": 0.17}
+CHARGES = [
+    ("run_id", {"label_budget": BUDGET}),
+    ("run_id", {"step": 3}),
+    ("run_id", {"run_id": " ", "label_budget": BUDGET}),
+    ("label_budget", {"run_id": "r"}),
+    ("label_budget", {"run_id": "r", "step": 3}),
+    ("label_budget.share", {"run_id": "r", "label_budget": {}}),
+    ("label_budget.share", {"run_id": "r", "label_budget": {"share": 1.5}}),
+    ("label_budget.labels", {"run_id": "r", "label_budget": {"share": 1, "labels": -1}}),
+    ("step", {"run_id": "r", "step": -1, "label_budget": BUDGET}),
+    ("groups[1].group_id", {"run_id": "r", "label_budget": BUDGET, "groups": [group(group_id="a"), group()]}),
 ]
 
 
@@ -141,6 +175,33 @@ def test_a_wrong_budget(both: Any, budget: dict[str, int]) -> None:
     told = agree(*both.post("/v1/label-plan", "PlanLabels", {"groups": [group()], **budget}), "invalid_argument")
     assert told["details"] == ({"field": "budget", "least": 1, "limit": 20} if budget else {"field": "budget"})
     assert both.engine.scored == []
+
+
+@pytest.mark.parametrize(("field", "fields"), CHARGES)
+def test_wrong_charges_of_a_label_plan(both: Any, field: str, fields: dict[str, Any]) -> None:
+    body = {"groups": [group(group_id="a")], "budget": 1} | fields
+    told = agree(*both.post("/v1/label-plan", "PlanLabels", body), "invalid_argument")
+    assert told["details"]["field"] == field
+    assert field in told["message"]
+    assert both.engine.charged == []
+
+
+@pytest.mark.parametrize("behaviour", LARGE)
+def test_a_behaviour_over_the_limit(both: Any, behaviour: list[list[str]]) -> None:
+    told = agree(*both.post("/v1/experience", "AddExperience", stored(behaviour=behaviour)), "invalid_argument")
+    assert told["details"]["field"].startswith("queries[0].rollouts[0].behaviour")
+    assert told["details"]["limit"] == (64 if len(behaviour) == 65 else 4096)
+    assert both.engine.experience == {}
+
+
+def test_a_behaviour_up_to_the_limit(both: Any) -> None:
+    body = {
+        "queries": [{"text": "t", "rollouts": [{**R, "behaviour": [["v" * 32] * 64] * 64}, {**R, "behaviour": None}]}]
+    }
+    assert both.http.post("/v1/experience", json=body).json()["rollouts_added"] == 2
+    (experience,) = both.engine.experience.values()
+    first, second = (each.rollout.behaviour for each in experience.rollouts)
+    assert (first, second) == ((("v" * 32,) * 64,) * 64, None)
 
 
 @pytest.mark.parametrize(("field", "fields"), ROLLOUTS)
@@ -195,6 +256,8 @@ def test_wrong_writes_store_nothing(both: Any, path: str, call: str, field: str,
         ("/v1/queries/none", "GetQuery", {"query_id": "none"}, "not_found", None),
         ("/v1/queries/%20", "GetQuery", {"query_id": " "}, "invalid_argument", "query_id"),
         ("/v1/training/none", "GetTrainingJob", {"job_id": "none"}, "not_found", None),
+        ("/v1/label-spending", "GetLabelSpending", {}, "invalid_argument", "run_id"),
+        ("/v1/label-spending?run_id=%20", "GetLabelSpending", {"run_id": " "}, "invalid_argument", "run_id"),
     ],
 )
 def test_wrong_questions(both: Any, path: str, call: str, fields: dict[str, Any], code: str, field: str | None) -> None:
@@ -229,6 +292,9 @@ def test_errors_of_the_engine(both: Any, error: MemRewardError) -> None:
     both.engine.failures["plan_labels"] = error
     plan = {"groups": [group()], "budget": 1}
     assert agree(*both.post("/v1/label-plan", "PlanLabels", plan), error.code) == told
+    both.engine.failures["label_spending"] = error
+    spending = both.get("/v1/label-spending?run_id=r", "GetLabelSpending", run_id="r")
+    assert agree(*spending, error.code) == told
     both.engine.failures["submit"] = error
     assert agree(*both.post("/v1/rollouts", "SubmitRollout", ROLLOUT), error.code) == told
 

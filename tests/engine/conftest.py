@@ -5,13 +5,16 @@ On networks this small, threads that share cores with others only wait for each 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from engine.engines import StartEngine, started
 from engine.replicas import FakeScorer, Replicas
+from memreward_service.engine.engine import Engine
 from memreward_service.store import ExperienceStore
 
 
@@ -36,3 +39,17 @@ def replicas(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Replica
 @pytest.fixture
 def scorer() -> FakeScorer:
     return FakeScorer()
+
+
+@pytest.fixture
+async def start(tmp_path: Path) -> AsyncIterator[StartEngine]:
+    """Starts engines that serve a model."""
+    running: list[Engine] = []
+
+    async def start(**settings: Any) -> Engine:
+        running.append(await started(tmp_path, **settings))
+        return running[-1]
+
+    yield start
+    for engine in running:
+        await engine.stop()

@@ -11,13 +11,17 @@ from functools import partial
 from prometheus_client import REGISTRY
 
 from memreward_service.engine.rendezvous import Rendezvous
-from memreward_service.engine.rendezvous_place import MeetingPlace
+from memreward_service.engine.rendezvous_place import Claim, MeetingPlace
 from memreward_service.engine.rendezvous_process import ProcessPlace
 from memreward_service.engine.rendezvous_redis import RedisPlace
 from memreward_service.records import (
     Domain,
     Group,
     GroupKey,
+    LabelBudget,
+    LabelCharge,
+    PlannedLabel,
+    PlanReason,
     Prediction,
     Query,
     Rollout,
@@ -37,7 +41,10 @@ PATIENT = 20.0
 
 @dataclass
 class FakeScorer:
-    """Notes the groups; a later scoring has a higher memory version. Waits for `gate`, fails with `failures`."""
+    """Notes the groups; a later scoring has a higher memory version. Waits for `gate`, fails with `failures`.
+
+    Where somebody pays it wants the labels of the rollouts `wanted`, one after the other.
+    """
 
     groups: list[Group] = field(default_factory=list)
     failures: list[Exception] = field(default_factory=list)
@@ -45,16 +52,25 @@ class FakeScorer:
     embedded: list[Rollout] = field(default_factory=list)
     entered: int = 0
     occasions: list[tuple[GroupKey, int | None]] = field(default_factory=list)
+    wanted: list[int] = field(default_factory=list)
+    charges: list[LabelCharge | None] = field(default_factory=list)
 
-    async def score(self, group: Group, key: GroupKey, step: int | None) -> Scored:
+    async def score(
+        self, claim: Claim, group: Group, step: int | None, charge: LabelCharge | None
+    ) -> tuple[Scored, PlannedLabel | None]:
         self.entered += 1
-        self.occasions.append((key, step))
+        self.occasions.append((claim.key, step))
+        self.charges.append(charge)
         if self.gate is not None:
             await self.gate.wait()
         if self.failures:
             raise self.failures.pop()
         self.groups.append(group)
-        return Scored("m-1", len(self.groups), (ScoredGroup("", tuple(map(predicted, group.rollouts)), ()),))
+        scored = Scored("m-1", len(self.groups), (ScoredGroup("", tuple(map(predicted, group.rollouts)), ()),))
+        open_ones = [i for i in self.wanted if i not in claim.unlabelled and group.rollouts[i].label is None]
+        if charge is None or not open_ones:
+            return scored, None
+        return scored, PlannedLabel(group.group_id, open_ones[0], PlanReason.MAJORITY, 0.5)
 
     async def embed(self, query: Query, rollout: Rollout) -> None:
         self.embedded.append(rollout)
@@ -100,11 +116,12 @@ class Replicas:
 
 def rollout_of(
     index: int, response: str | None = None, *, size: int = 3, group: str = "g", attempt: int = 0, query: str = "2+2?",
-    deadline: float = PATIENT, partial: bool = False, label: float | None = None,
+    deadline: float = PATIENT, partial: bool = False, label: float | None = None, budget: LabelBudget | None = None,
 ) -> Submission:  # fmt: skip
     rollout = Rollout(f"response {index}" if response is None else response, label=label)
     key = GroupKey("run", group, attempt)
-    return Submission(key, index, size, Query(query, f"id of {query}", Domain.MATH), rollout, deadline, partial)
+    asked = Query(query, f"id of {query}", Domain.MATH)
+    return Submission(key, index, size, asked, rollout, deadline, partial, label_budget=budget)
 
 
 def send(rendezvous: Rendezvous, *submissions: Submission) -> list[asyncio.Task[RolloutReward]]:

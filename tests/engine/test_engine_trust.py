@@ -3,47 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from engine.hash_encoder import HashEncoder
-from engine.synthetic_groups import experience_of, lively_model, synthetic_group, unlabelled, with_labels
-from engine.waiting import until
-from memreward_service.engine.attachment import AttachRule
+from engine.engines import ASKED, StartEngine
+from engine.synthetic_groups import with_labels
 from memreward_service.engine.engine import Engine
-from memreward_service.engine.model_registry import ModelRegistry, TrainingFacts
 from memreward_service.records import Group, GroupKey, RolloutReward, Scored, Source, Status, Submission
-from memreward_service.settings import Settings
-
-STORED = [synthetic_group(i) for i in range(24)]
-ASKED = [unlabelled(synthetic_group(200 + i)) for i in range(12)]
-
-StartEngine = Callable[..., Awaitable[Engine]]
-
-
-@pytest.fixture
-async def start(tmp_path: Path) -> AsyncIterator[StartEngine]:
-    """An engine that serves a model, with experience in its memory."""
-    running: list[Engine] = []
-
-    async def start(**settings: Any) -> Engine:
-        registry = ModelRegistry(tmp_path / "models", 5)
-        model = lively_model(rule=AttachRule(neighbors=64, similarity_floor=-1.0, same_domain=True))
-        registry.activate(registry.save(model, TrainingFacts(0, 24, 144, "hash")))
-        engine = Engine(Settings(data_dir=tmp_path, torch_threads=1, **settings), HashEncoder())
-        await engine.start()
-        running.append(engine)
-        await engine.add_experience([experience_of(group) for group in STORED])
-        await engine.caught_up()
-        await until(lambda: engine.ready() is None)
-        return engine
-
-    yield start
-    for engine in running:
-        await engine.stop()
 
 
 def first_is(label: float, group: Group) -> Group:

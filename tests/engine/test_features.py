@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.synthetic_groups import batch_of, synthetic_group
 from memreward_service.engine.features import FEATURES, rollout_features
 from memreward_service.engine.group_batch import GroupBatch
+from memreward_service.records import Domain, Group, Query, Rollout
 
 NAN = math.nan
 
@@ -28,6 +29,8 @@ def small_batch(keys: list[int], labels: list[float], thinking: list[list[float]
         key=torch.tensor(keys),
         label=torch.tensor(labels),
         lengths=torch.tensor([[math.expm1(1 + i), math.expm1(2.0)] for i in range(n)]),
+        returned=torch.empty(n, 0, dtype=torch.int64),
+        inputs=torch.zeros(n),
     )
 
 
@@ -51,6 +54,7 @@ def test_a_group_of_five_by_hand() -> None:
         "key_entropy": [entropy] * 5,
         "is_majority": [1, 1, 1, 0, 0],
         "lead": [0.4, 0.4, 0.4, -0.4, -0.4],
+        "agreement": [0.6, 0.6, 0.6, 0.2, 0.2],
         "shown_right": [1, 0, 0.75, 0, 0],
         "shown_wrong": [0, 0, 0.25, 1, 0],
         "same_key_right": [1, 1, 1, 0, 0],
@@ -108,3 +112,39 @@ def test_two_without_an_answer_do_not_agree() -> None:
     f = columns(rollout_features(batch, torch.zeros(3, dtype=torch.bool)))
     assert f["share"] == pytest.approx([1 / 3] * 3)
     assert f["key_centrality"] == [0, 0, 0]
+
+
+def programs(*behaviours: tuple[tuple[str, ...], ...] | None) -> GroupBatch:
+    """A group of programs with these behaviours, beside a group of texts that has none."""
+    rollouts = tuple(Rollout(f"def f(): return {place}", behaviour=one) for place, one in enumerate(behaviours))
+    code = Group("c", Query("Write f.", "c", Domain.CODE), rollouts)
+    return batch_of([synthetic_group(1, 3), code])
+
+
+def test_programs_agree_in_part() -> None:
+    # On two inputs: a1 b1, a1 b1, a1 b2, an exception on the second, and one whose behaviour is not known.
+    batch = programs((("va", "vb"),), (("va", "vb"),), (("va", "vc"),), (("vz", "xError"),), None)
+    f = columns(rollout_features(batch, torch.zeros_like(batch.known)))
+    assert f["agreement"][3:] == pytest.approx([(3 + 2) / 8, (3 + 2) / 8, (3 + 1) / 8, 1 / 8, 0.2])
+    assert f["share"][3:] == pytest.approx([0.4, 0.4, 0.2, 0.2, 0.2])
+    assert f["agreement"][:3] == f["share"][:3], "texts agree or do not"
+
+
+def test_agreement_is_that_of_the_rollouts_that_are_there() -> None:
+    one, other, failed = (("va", "vb"),), (("va", "vc"),), (("xError", "xError"),)
+    batch = programs(one, one, other, failed)
+    failing = batch.keep(torch.tensor([True] * 3 + [False] * 3 + [True]))
+    assert columns(rollout_features(failing, torch.zeros_like(failing.known)))["agreement"][3:] == [0.0]
+    kept = batch.keep(torch.tensor([True] * 3 + [True, False, True, True]))
+    assert torch.equal(
+        rollout_features(kept, torch.zeros_like(kept.known))[3:, FEATURES.index("agreement")],
+        rollout_features(alone := programs(one, other, failed), torch.zeros_like(alone.known))[
+            3:, FEATURES.index("agreement")
+        ],
+    )
+
+
+def test_programs_that_all_fail_agree_with_nobody_in_any_batch() -> None:
+    fails = programs((("xError",),), (("xError",),))
+    assert fails.returned.shape == (5, 0)
+    assert columns(rollout_features(fails, torch.zeros_like(fails.known)))["agreement"][3:] == [0.0, 0.0]

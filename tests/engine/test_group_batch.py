@@ -47,3 +47,33 @@ def test_selected_groups_are_the_batch_that_they_would_make_alone() -> None:
     same = chosen.key[:, None] == chosen.key[None]
     assert torch.equal(same, alone.key[:, None] == alone.key[None])
     assert sorted(set(chosen.key.tolist())) == list(range(int(chosen.key.max()) + 1)), "keys are dense"
+
+
+def test_programs_that_do_the_same_share_a_key_unless_the_caller_gave_one() -> None:
+    same, fails = (("va", "vb"),), (("xError", "xError"),)
+    rollouts = [
+        Rollout("def f(): return 1", behaviour=same),
+        Rollout("def f(): return 2 - 1", behaviour=same),
+        Rollout("def f(): return 1", answer_key="mine", behaviour=same),
+        Rollout("def f(: 1", behaviour=fails),
+        Rollout("def f(: 1", behaviour=fails),
+        Rollout("def f(): return 3"),
+    ]
+    group = parse_group(Query("Write f.", "1", Domain.CODE), rollouts)
+    keys = [parsed.answer_key for parsed in group.parsed]
+    assert keys[0] == keys[1] is not None
+    assert keys[2] == "mine"
+    assert keys[3] is keys[4] is None
+    assert keys[5] == "def f(): return 3", "a program of unknown behaviour is known by its text"
+    assert [one is None for one in group.behaviours] == [False] * 5 + [True]
+    batch = group_batch([group], vectors_of(group.texts))
+    assert batch.key.tolist() == [0, 0, 1, 2, 3, 4]
+    assert batch.returned.tolist() == [[0, 1]] * 3 + [[-1, -1]] * 3
+    assert batch.inputs.tolist() == [2, 2, 2, 1, 1, 0]
+
+
+def test_equal_values_of_two_groups_are_two_values() -> None:
+    group = parse_group(Query("Write f.", "1", Domain.CODE), [Rollout("f", behaviour=(("va",),))])
+    batch = group_batch([group, group], vectors_of(group.texts * 2))
+    assert batch.returned.tolist() == [[0], [1]]
+    assert batch.select(torch.tensor([1])).inputs.tolist() == [1]

@@ -9,10 +9,12 @@ import torch
 from torch import Tensor
 
 from engine.synthetic_groups import batch_of, lively_network, synthetic_group
+from memreward_service.engine.features import FEATURES
 from memreward_service.engine.graph import experience_graph
 from memreward_service.engine.group_batch import GroupBatch
-from memreward_service.engine.model import Attachment, RewardGNN
-from memreward_service.records import Domain, Group
+from memreward_service.engine.model import Attachment, ModelConfig, RewardGNN
+from memreward_service.errors import Conflict
+from memreward_service.records import Domain, Group, Rollout
 
 
 @pytest.fixture(scope="module")
@@ -120,3 +122,16 @@ def test_a_feature_far_outside_the_training_range_is_bounded() -> None:
     graph["answer"].features = graph["answer"].features + 1e6
     nothing = Attachment(torch.zeros(0, 32), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(0))
     assert network(graph, nothing).abs().max() < 100
+
+
+def test_a_model_of_other_features_is_refused_with_what_to_do() -> None:
+    with pytest.raises(Conflict, match=rf"{len(FEATURES) - 1} features .* {len(FEATURES)}: train again"):
+        RewardGNN(ModelConfig(features=len(FEATURES) - 1))
+
+
+def test_an_untrained_network_believes_in_agreement() -> None:
+    batch = batch_of([replace(synthetic_group(3, 8), rollouts=tuple(Rollout("same") for _ in range(8)))])
+    alone = batch_of([replace(synthetic_group(3, 8), rollouts=tuple(Rollout(f"other {n}") for n in range(8)))])
+    nothing = attachment_of(torch.empty(0, 32), [])
+    fresh = RewardGNN(ModelConfig(dimension=batch.query_vectors.shape[1])).eval()
+    assert (logits(fresh, batch, nothing) > logits(fresh, alone, nothing) + 0.5).all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from engine.synthetic_groups import batch_of, lively_model, synthetic_group
 from memreward_service.engine.graph import experience_graph
 from memreward_service.engine.model_registry import ModelRegistry, TrainingFacts
 from memreward_service.engine.training import TrainedModel
-from memreward_service.errors import NotFound
+from memreward_service.errors import Conflict, NotFound
 
 FACTS = TrainingFacts(memory_version=7, queries=20, labels=160, encoder="hash")
 
@@ -113,3 +114,14 @@ def test_an_unknown_version_is_not_found(registry: ModelRegistry, version: str) 
             call(version)
         assert error.value.details == {"model_version": version}
     assert registry.active() == active
+
+
+def test_a_model_of_an_older_version_of_the_features_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path, kept=2)
+    version = registry.save(lively_model(), FACTS)
+    card = tmp_path / version / "model.json"
+    facts = json.loads(card.read_text())
+    facts["config"]["features"] -= 1
+    card.write_text(json.dumps(facts))
+    with pytest.raises(Conflict, match="train again"):
+        registry.load(version)

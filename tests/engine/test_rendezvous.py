@@ -96,7 +96,6 @@ async def test_equal_texts_of_two_siblings_are_two_rollouts(replicas: Replicas, 
 OTHERS = {
     "rollout_index": rollout_of(0, "another response"),
     "group_id": rollout_of(0, query="3+3?"),
-    "label": rollout_of(0, label=1.0),
     "size": rollout_of(0, size=4),
     "sibling's query": rollout_of(1, query="3+3?"),
 }
@@ -104,7 +103,7 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS)
 async def test_other_content_is_a_conflict(replicas: Replicas, scorer: FakeScorer, other: str) -> None:
-    field = "rollout_index" if other in ("rollout_index", "label") else "group_id"
+    field = "rollout_index" if other == "rollout_index" else "group_id"
     group = [rollout_of(i) for i in range(3)]
     async with replicas.start(scorer) as rendezvous:
         waiting = send(rendezvous, *group[:1])

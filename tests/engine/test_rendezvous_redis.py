@@ -14,7 +14,7 @@ from engine.waiting import until
 from memreward_service.engine.rendezvous_place import arrival_of
 from memreward_service.engine.rendezvous_redis import CHANNEL, PREFIX, RedisPlace
 from memreward_service.errors import Unavailable
-from memreward_service.records import RolloutReward, Status
+from memreward_service.records import LabelBudget, RolloutReward, Source, Status
 
 
 @pytest.fixture
@@ -167,3 +167,24 @@ async def test_nothing_stays_in_redis_for_ever(redis_url: str, scorers: list[Fak
     assert {name.partition(b":")[0] for name in totals} == {b"bytes", b"rollouts"}
     assert len(totals) == 4
     assert totals[b"rollouts"] == b"1"
+
+
+async def test_a_label_that_reaches_another_replica_frees_the_siblings(
+    redis_url: str, scorers: list[FakeScorer]
+) -> None:
+    for scorer in scorers:
+        scorer.wanted = [1]
+    replicas = Replicas(None, redis_url, poll_seconds=15.0)
+    async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
+        with Redis.from_url(redis_url) as client:
+            await until(lambda: client.pubsub_numsub(CHANNEL) == [(CHANNEL.encode(), 2)])
+        waiting, asked = send(
+            one, rollout_of(0, size=2, budget=LabelBudget(0.5)), rollout_of(1, size=2, budget=LabelBudget(0.5))
+        )
+        assert (await asked).status is Status.LABEL_REQUESTED
+        again = await two.submit(rollout_of(1, size=2, budget=LabelBudget(0.5)))
+        assert again.status is Status.LABEL_REQUESTED
+        told = await two.submit(rollout_of(1, size=2, label=0.25, budget=LabelBudget(0.5)))
+        assert (told.source, told.reward) == (Source.LABEL, 0.25)
+        assert (await waiting).source is Source.GNN
+    assert sum(scorer.entered for scorer in scorers) == 2

@@ -156,3 +156,14 @@ def test_before_any_training_agreement_is_believed(answers: str, expected: list[
 def test_rollouts_without_an_answer_agree_with_nobody() -> None:
     group = Group("g", Query("q", "q", Domain.MATH), (Rollout("4"), Rollout("", answer_key=""), Rollout("")))
     assert agreement_probability(parsed(group)) == pytest.approx([2 / 3 / (1.1 + 1 / 3)] * 3)
+
+
+def test_programs_that_were_run_exclude_each_other_and_agree_in_part() -> None:
+    behaviours = ((("va", "vb"),), (("va", "vb"),), (("va", "vc"),), (("xError", "xError"),))
+    rollouts = tuple(Rollout(f"program {place}", behaviour=one) for place, one in enumerate(behaviours))
+    group = parsed(Group("g", Query("q", "q", Domain.CODE), rollouts))
+    shares = [(0.5 + 5 / 8) / 2, (0.5 + 5 / 8) / 2, (0.25 + 0.5) / 2, 0.25 / 2]
+    assert agreement_probability(group) == pytest.approx([2 * s / (1.1 + s) for s in shares])
+    belief = belief_about(group, [0.4] * 4)
+    assert belief.votes.tolist() == [2, 1, 1]
+    assert belief.key_probability([1.0, None, None, None]) == pytest.approx([0.995, 0.005, 0.005], abs=0.002)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from memreward_client.demo.rollouts import draw_rollouts
-from memreward_client.rollout_files import write_rollout_file
+from memreward_client.rollout_files import FileQuery, FileRollout, write_rollout_file
 from memreward_service.errors import InvalidArgument
 from memreward_service.evaluation.bench_command import bench
 from memreward_service.evaluation.command import evaluate, means
@@ -81,6 +81,27 @@ def test_the_curve_is_drawn_for_every_budget(file: Path, tmp_path: Path, monkeyp
     assert (tmp_path / "figures.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
+def test_programs_are_compared_by_what_they_do(tmp_path: Path) -> None:
+    programs = "return {0} * n", "return n * {0}", "return sum([n] * {0})", "return n", "raise ValueError"
+    queries = [
+        FileQuery(
+            query=f'def times_{factor}(n: int) -> int:\n    """{factor} times n."""\n',
+            rollouts=tuple(
+                FileRollout(f"def times_{factor}(n):\n    {body.format(factor)}", float(place < 3))
+                for place, body in enumerate(programs)
+            ),
+            domain="code",
+        )
+        for factor in range(2, 42)
+    ]
+    write_rollout_file(tmp_path / "programs.jsonl", queries)
+    by_behaviour = run(tmp_path / "programs.jsonl", tmp_path, "queries", epochs=2)
+    by_text = run(tmp_path / "programs.jsonl", tmp_path, "queries", epochs=2, behaviour=False)
+    assert by_behaviour["agreement share"]["auc"]["mean"] == 1.0
+    assert by_text["agreement share"]["auc"]["mean"] == 0.5
+
+
 def test_wrong_options_say_what_to_use(file: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidArgument, match="queries or rollouts"):
         run(file, tmp_path, "everything")
@@ -121,6 +142,6 @@ def test_bench_times_the_engine_and_both_transports(
 @pytest.mark.real_data
 @pytest.mark.skipif(not DATA.exists(), reason="the real rollouts are not beside the project")
 def test_labels_of_siblings_beat_text_agreement_of_real_programs(tmp_path: Path) -> None:
-    mean = run(DATA / "humaneval.jsonl.gz", tmp_path, "rollouts", rollouts=4)
+    mean = run(DATA / "humaneval.jsonl.gz", tmp_path, "rollouts", rollouts=4, behaviour=False)
     assert mean["MemReward"]["rollouts"]["mean"] == 227
     assert mean["MemReward"]["auc"]["mean"] > mean["agreement share"]["auc"]["mean"]

@@ -75,3 +75,14 @@ def test_splits_depend_on_the_seed_alone(file: Path) -> None:
     queries = labelled_queries(file, None, None)
     assert queries_split(queries, 0.3, 1) == queries_split(queries, 0.3, 1)
     assert queries_split(queries, 0.3, 1) != queries_split(queries, 0.3, 2)
+
+
+def test_behaviours_of_the_file_are_kept(tmp_path: Path) -> None:
+    told = (("va", "xError"),)
+    queries = [
+        FileQuery(query=f"Write {n}.", rollouts=(FileRollout("def f(): pass", 1.0, behaviour=told),), domain="code")
+        for n in range(2)
+    ]
+    write_rollout_file(tmp_path / "programs.jsonl", queries)
+    kept = labelled_queries(tmp_path / "programs.jsonl", None, None)
+    assert [stored.rollout.behaviour for one in kept for stored in one.rollouts] == [told, told]

@@ -20,15 +20,23 @@ from memreward_service.transport.http_examples import (
     ERRORS,
     EXPERIENCE,
     LABEL_PLAN,
+    LABEL_SPENDING,
     LABELS,
     PLANNED_LABELS,
     REWARDS,
     ROLLOUT,
-    ROLLOUT_REWARD,
+    ROLLOUT_ANSWERS,
+    ROLLOUT_REQUESTED,
     SCORED,
     TRAINING,
 )  # fmt: skip
-from memreward_service.transport.http_replies import ErrorReply, LabelPlanReply, RolloutRewardReply, ScoredReply
+from memreward_service.transport.http_replies import (
+    ErrorReply,
+    LabelPlanReply,
+    LabelSpendingReply,
+    RolloutRewardReply,
+    ScoredReply,
+)
 
 GOOD: dict[str, Any] = {"groups": [{"query": {"text": "2+2"}, "rollouts": [{"response": "four"}]}]}
 
@@ -71,6 +79,8 @@ def with_rollout(text: str) -> str:
             "groups[0].rollouts[1].label",
             "from 0 (wrong) to 1",
         ),
+        (with_rollout('{"response":"r","behaviour":["v1"]}'), "groups[0].rollouts[1].behaviour[0]", "valid array"),
+        (with_rollout('{"response":"r","behaviour":[[1]]}'), "groups[0].rollouts[1].behaviour[0][0]", "valid string"),
         (with_rollout('{"response":null}'), "groups[0].rollouts[1].response", "valid string"),
         (with_rollout('{"response":7}'), "groups[0].rollouts[1].response", "valid string"),
         (with_rollout('"r"'), "groups[0].rollouts[1]", "object"),
@@ -95,6 +105,25 @@ async def test_wrong_bodies_name_their_field(
 
 
 @pytest.mark.parametrize(
+    ("fields", "field", "said"),
+    [
+        ({"label_budget": 0.17}, "label_budget", "object"),
+        ({"label_budget": {"share": "17%"}}, "label_budget.share", "valid number"),
+        ({"label_budget": {"share": 0.17, "labels": 1.5}}, "label_budget.labels", "valid integer"),
+        ({"label_budget": {"share": 0.17, "deadline": 5}}, "label_budget.deadline", "correct its name"),
+        ({"no_label": 1}, "no_label", "valid boolean"),
+    ],
+)
+async def test_wrong_label_budgets_name_their_field(
+    http: httpx.AsyncClient, engine: FakeEngine, fields: dict[str, Any], field: str, said: str
+) -> None:
+    told = await refused(http, json.dumps(ROLLOUT | fields), "/v1/rollouts")
+    assert told["field"] == field
+    assert said in told["message"]
+    assert engine.submitted == []
+
+
+@pytest.mark.parametrize(
     ("budget", "said"), [("", "missing"), (',"budget":"3"', "valid integer"), (',"budget":1.5', "valid integer")]
 )
 async def test_a_budget_is_a_whole_number(http: httpx.AsyncClient, budget: str, said: str) -> None:
@@ -108,6 +137,7 @@ async def test_wrong_parameters_behind_the_mark(http: httpx.AsyncClient) -> None
         ("/v1/queries?text=a&k=two", "k"),
         ("/v1/experience?lmit=5", "lmit"),
         ("/v1/queries?k=2", "text"),
+        ("/v1/label-spending", "run_id"),
     ):
         answer = await http.get(path)
         assert answer.status_code == 422
@@ -236,7 +266,11 @@ async def test_openapi_shows_bodies_that_work_and_every_error(http: httpx.AsyncC
         assert answer.is_success, answer.text
         assert str(answer.status_code) in page["paths"][path]["post"]["responses"]
     ScoredReply.model_validate(SCORED)
-    RolloutRewardReply.model_validate(ROLLOUT_REWARD)
+    for shown_answer in ROLLOUT_ANSWERS.values():
+        RolloutRewardReply.model_validate(shown_answer["value"])
+    assert shown["/v1/rollouts"]["label_budget"]["share"] == 0.17
+    assert (ROLLOUT_REQUESTED["status"], ROLLOUT_REQUESTED["reward"]) == ("label_requested", None)
+    LabelSpendingReply.model_validate(LABEL_SPENDING)
     LabelPlanReply.model_validate(PLANNED_LABELS)
 
     responses = page["paths"]["/v1/rewards"]["post"]["responses"]
@@ -254,15 +288,17 @@ async def test_rollouts_are_counted_and_their_waiting_is_no_request_time(http: h
         return sum(float(row.rsplit(" ", 1)[1]) for row in page.splitlines() if row.startswith(line))
 
     lines = {
-        'memreward_requests_total{code="ok",route="/v1/rollouts",transport="http"}': 3,
+        'memreward_requests_total{code="ok",route="/v1/rollouts",transport="http"}': 4,
         'memreward_request_seconds_count{route="/v1/rollouts",transport="http"}': 0,
         'memreward_rollouts_scored_total{source="gnn",status="ok"}': 1,
         'memreward_rollouts_scored_total{source="none",status="abstain"}': 1,
         'memreward_rollouts_scored_total{source="none",status="timeout"}': 1,
+        'memreward_rollouts_scored_total{source="none",status="label_requested"}': 1,
     }
     before = {line: await counted(line) for line in lines}
     await http.post("/v1/rollouts", json=ROLLOUT)
-    await http.post("/v1/rollouts", json=ROLLOUT | {"rollout": {"response": "unsure"}})
+    await http.post("/v1/rollouts", json=ROLLOUT | {"no_label": True})
+    await http.post("/v1/rollouts", json=ROLLOUT | {"no_label": True, "rollout": {"response": "unsure"}})
     await http.post("/v1/rollouts", json=ROLLOUT | {"deadline_ms": 0})
     assert {line: await counted(line) - before[line] for line in lines} == lines
 

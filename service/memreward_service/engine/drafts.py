@@ -32,6 +32,27 @@ class GroupDraft:
 
 
 @dataclass(frozen=True, slots=True)
+class LabelBudgetDraft:
+    """What a run may spend on labels, as sent. `share` is None where the caller forgot it."""
+
+    share: float | None
+    labels: int | None = None
+    deadline_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlanDraft:
+    """The groups of a label plan as sent. `budget` is None where the caller forgot it; the rest is None where nothing
+    is to be charged."""
+
+    groups: tuple[GroupDraft, ...]
+    budget: int | None
+    run_id: str | None = None
+    step: int | None = None
+    label_budget: LabelBudgetDraft | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SubmissionDraft:
     """One rollout sent alone, as sent. What is None was forgotten, or is left to the service."""
 
@@ -45,6 +66,8 @@ class SubmissionDraft:
     deadline_ms: int | None = None
     allow_partial: bool | None = None
     step: int | None = None
+    label_budget: LabelBudgetDraft | None = None
+    no_label: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,11 +26,12 @@ from memreward_service.engine.embedding_cache import EmbeddingCache
 from memreward_service.engine.encoder import Encoder, SentenceEncoder, Vectors
 from memreward_service.engine.group_batch import ParsedGroup, parse_group
 from memreward_service.engine.label_planner import plan_and_sample
+from memreward_service.engine.label_requests import LabelRequests
 from memreward_service.engine.memory import Memory, NearQuery
 from memreward_service.engine.memory_builder import RETRY_SECONDS, MemoryBuilder
 from memreward_service.engine.model_registry import ModelRegistry
 from memreward_service.engine.rendezvous import Rendezvous
-from memreward_service.engine.rendezvous_place import MeetingPlace
+from memreward_service.engine.rendezvous_place import Claim, MeetingPlace
 from memreward_service.engine.rendezvous_process import ProcessPlace
 from memreward_service.engine.rendezvous_redis import RedisPlace
 from memreward_service.engine.scorer import (
@@ -50,11 +51,14 @@ from memreward_service.records import (
     Group,
     GroupKey,
     Label,
+    LabelCharge,
     LabelPlan,
     LabelReceipt,
+    LabelSpending,
     MemoryStatus,
     ModelInfo,
     Neighbor,
+    PlannedLabel,
     Query,
     Rollout,
     RolloutReward,
@@ -101,6 +105,7 @@ class Engine:
         self._registry = ModelRegistry(settings.data_dir / "models", settings.models_kept)
         self._admission = Admission(settings.max_concurrent_requests)
         self._trust = Trust(settings)
+        self._label_requests = LabelRequests(self._store, settings.calibration_share)
         # A group is too small to share between cores: one thread scores 8 rollouts in a third of the time of two.
         self._compute = ThreadPoolExecutor(1, "compute", initializer=torch.set_num_threads, initargs=(1,))
         self._texts: LRUCache[str, str] = LRUCache(QUERY_TEXTS_KEPT)
@@ -164,9 +169,10 @@ class Engine:
         self._check_ready()
         return await self._rendezvous.submit(submission)
 
-    async def plan_labels(self, groups: Sequence[Group], budget: int) -> LabelPlan:
+    async def plan_labels(self, groups: Sequence[Group], budget: int, charge: LabelCharge | None = None) -> LabelPlan:
         """Which rollouts of `groups` to verify next, `budget` at most; labels inside the groups are known already.
 
+        With a `charge`, only what its run can pay for is planned, and is charged; the same plan again costs nothing.
         Before a model is trained it goes by agreement alone (scorer.agreement_probability): nothing can be learned
         without first labels. Raises Overloaded, and Unavailable while the model is being loaded.
         """
@@ -181,7 +187,14 @@ class Engine:
                 reply = await self._reply_to(groups, explain=False)
                 beliefs, versions = reply.beliefs, (reply.model_version, reply.memory_version)
             share = self._settings.calibration_share
-            return LabelPlan(*versions, *await asyncio.to_thread(plan_and_sample, groups, beliefs, budget, share))
+            plan, sample = await asyncio.to_thread(plan_and_sample, groups, beliefs, budget, share)
+            if charge is not None:
+                plan = await self._label_requests.affordable(groups, plan, charge)
+            return LabelPlan(*versions, plan, sample)
+
+    async def label_spending(self, run_id: str) -> LabelSpending:
+        """What a run has been asked for so far; nothing for a run that is not known."""
+        return await asyncio.to_thread(self._store.label_spending, run_id)
 
     async def add_experience(self, queries: Sequence[Experience]) -> ExperienceReceipt:
         """Store durably, then answer. Same content again changes nothing. Raises InvalidArgument, Conflict."""
@@ -334,12 +347,17 @@ class Engine:
         )
         return replace(reply, predictions=tuple(guarded))
 
-    async def _score_group(self, group: Group, key: GroupKey, step: int | None) -> Scored:
-        """A group of the rendezvous, whose answers name no neighbors."""
-        reply = await self._trusted_reply([group], explain=False, key=key, step=step)
-        return Scored(
+    async def _score_group(
+        self, claim: Claim, group: Group, step: int | None, charge: LabelCharge | None
+    ) -> tuple[Scored, PlannedLabel | None]:
+        """A group of the rendezvous, whose answers name no neighbors, and the label to ask for first."""
+        reply = await self._trusted_reply([group], explain=False, key=claim.key, step=step)
+        scored = Scored(
             reply.model_version, reply.memory_version, (ScoredGroup(group.group_id, reply.predictions[0], ()),)
         )
+        if charge is None:
+            return scored, None
+        return scored, await self._label_requests.next(claim, group, reply.beliefs[0], charge)
 
     async def _embed_rollout(self, query: Query, rollout: Rollout) -> None:
         parsed = await asyncio.to_thread(parse_group, query, (rollout,))

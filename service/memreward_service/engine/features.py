@@ -21,6 +21,7 @@ AGREEMENT_FEATURES = (
     "key_entropy",  # of the group, in nats
     "is_majority",
     "lead",  # votes minus those of the strongest other key, / group size
+    "agreement",  # mean share of the group that returned the same value, for programs; else the share
 )
 EVIDENCE_FEATURES = (
     "shown_right",  # own label, only when shown
@@ -88,7 +89,20 @@ def _agreement(batch: GroupBatch) -> list[Tensor]:
         entropy[g],
         is_top[k].float(),
         (votes[k] - strongest_other) / size[g],
+        _partial_agreement(batch, share[k]),
     ]
+
+
+def _partial_agreement(batch: GroupBatch, share: Tensor) -> Tensor:
+    """(N,) mean share of the programs of the group that returned the same, over the inputs; else the `share` (N,)."""
+    known = batch.inputs > 0
+    if not known.any():
+        return share
+    programs = _count(known.float(), batch.group, batch.groups)
+    there = batch.returned >= 0
+    votes = torch.bincount(batch.returned[there], minlength=1)
+    same = torch.where(there, votes[batch.returned.clamp(min=0)], 0).sum(1)
+    return torch.where(known, same / (batch.inputs * programs[batch.group]).clamp(min=1), share)
 
 
 def _evidence(batch: GroupBatch, evidence: Tensor) -> list[Tensor]:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from memreward_service.engine.answer_keys import ParsedRollout, parse_rollout
+from memreward_service.engine.behaviour_keys import ComparedBehaviour, compared
 from memreward_service.engine.encoder import Vectors
 from memreward_service.records import Query, Rollout
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedGroup:
-    """A query with its rollouts split into thinking, answer and answer key."""
+    """A query with its rollouts split into thinking, answer and answer key. `behaviours`: how its programs compare,
+    None where a rollout came without."""
 
     query: Query
     rollouts: tuple[Rollout, ...]
     parsed: tuple[ParsedRollout, ...]
+    behaviours: tuple[ComparedBehaviour | None, ...]
 
     @property
     def texts(self) -> list[str]:
@@ -29,8 +32,14 @@ class ParsedGroup:
 
 
 def parse_group(query: Query, rollouts: Sequence[Rollout]) -> ParsedGroup:
-    """Split every rollout of one query."""
-    return ParsedGroup(query, tuple(rollouts), tuple(parse_rollout(query, rollout) for rollout in rollouts))
+    """Split every rollout of one query. What programs did becomes their answer key, unless the caller gave one."""
+    behaviours = compared([rollout.behaviour for rollout in rollouts])
+    parsed = tuple(
+        replace(split, answer_key=behaviour.key) if behaviour is not None and rollout.answer_key is None else split
+        for rollout, behaviour in zip(rollouts, behaviours, strict=True)
+        for split in (parse_rollout(query, rollout),)
+    )
+    return ParsedGroup(query, tuple(rollouts), parsed, tuple(behaviours))
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,11 @@ class GroupBatch:
     """(N,) float32 in [0, 1] or NaN"""
     lengths: Tensor
     """(N, 2) float32: characters of the thinking and of the answer"""
+    returned: Tensor
+    """(N, I) int64: what a program returned, a number an input on which it did, padded by -1; equal for two rollouts
+    if and only if they are in one group and returned the same on one input"""
+    inputs: Tensor
+    """(N,) float32: on how many inputs a program was compared, 0 where its behaviour is not known"""
 
     @property
     def groups(self) -> int:
@@ -71,26 +85,23 @@ class GroupBatch:
         place = torch.full((self.groups,), -1).index_put_((chosen,), torch.arange(len(chosen)))
         rows = (place[self.group] >= 0).nonzero()[:, 0]
         rows = rows[torch.argsort(place[self.group[rows]], stable=True)]
-        return GroupBatch(
-            query_vectors=self.query_vectors[chosen],
-            thinking_vectors=self.thinking_vectors[rows],
-            answer_vectors=self.answer_vectors[rows],
-            group=place[self.group[rows]],
-            key=torch.unique(self.key[rows], return_inverse=True)[1],
-            label=self.label[rows],
-            lengths=self.lengths[rows],
-        )
+        return self._of_rows(rows, self.query_vectors[chosen], place[self.group[rows]])
 
     def keep(self, rollouts: Tensor) -> GroupBatch:
         """The same groups with only the `rollouts` where the mask (N,) bool is True; at least one of each group."""
+        return self._of_rows(rollouts, self.query_vectors, self.group[rollouts])
+
+    def _of_rows(self, rows: Tensor, query_vectors: Tensor, group: Tensor) -> GroupBatch:
         return GroupBatch(
-            query_vectors=self.query_vectors,
-            thinking_vectors=self.thinking_vectors[rollouts],
-            answer_vectors=self.answer_vectors[rollouts],
-            group=self.group[rollouts],
-            key=torch.unique(self.key[rollouts], return_inverse=True)[1],
-            label=self.label[rollouts],
-            lengths=self.lengths[rollouts],
+            query_vectors=query_vectors,
+            thinking_vectors=self.thinking_vectors[rows],
+            answer_vectors=self.answer_vectors[rows],
+            group=group,
+            key=torch.unique(self.key[rows], return_inverse=True)[1],
+            label=self.label[rows],
+            lengths=self.lengths[rows],
+            returned=self.returned[rows],
+            inputs=self.inputs[rows],
         )
 
 
@@ -112,6 +123,8 @@ def group_batch(groups: Sequence[ParsedGroup], vectors: Vectors) -> GroupBatch:
         key=torch.tensor(_dense_keys(groups), dtype=torch.int64),
         label=torch.tensor(labels, dtype=torch.float32),
         lengths=torch.tensor(lengths, dtype=torch.float32).reshape(-1, 2),
+        returned=_dense_values(groups),
+        inputs=torch.tensor([0 if b is None else b.inputs for g in groups for b in g.behaviours], dtype=torch.float32),
     )
 
 
@@ -123,3 +136,16 @@ def _dense_keys(groups: Sequence[ParsedGroup]) -> list[int]:
         for place, group in enumerate(groups)
         for index, parsed in enumerate(group.parsed)
     ]
+
+
+def _dense_values(groups: Sequence[ParsedGroup]) -> Tensor:
+    """(N, I) a number for each (group, value on an input)."""
+    numbers: dict[tuple[int, str], int] = {}
+    rows = [
+        [] if behaviour is None else [numbers.setdefault((place, value), len(numbers)) for value in behaviour.returned]
+        for place, group in enumerate(groups)
+        for behaviour in group.behaviours
+    ]
+    width = max(map(len, rows), default=0)
+    padded = [row + [-1] * (width - len(row)) for row in rows]
+    return torch.tensor(padded, dtype=torch.int64).reshape(len(rows), width)

@@ -43,7 +43,8 @@ class KeyPosterior:
         """(n,) in [0, C): the key of each rollout, in order of appearance."""
         self.votes = np.bincount(self.key, minlength=len(order))
         """(C,) rollouts of each key."""
-        self._exclusive = exclusive
+        self.exclusive = exclusive
+        """Whether at most one key is right."""
         self._own = np.asarray(probability, dtype=np.float64)
         self._log_odds = _logit(np.bincount(self.key, self._own, len(order)) / self.votes)  # (C,) before any label
 
@@ -58,7 +59,7 @@ class KeyPosterior:
     def world_probability(self, told: Floats) -> Floats:
         """(..., C) probability of the worlds "key c is right", given what labels said of each key: `told` (..., C)."""
         log_odds = self._log_odds + LABEL_LOG_ODDS * told
-        if not self._exclusive:
+        if not self.exclusive:
             return _sigmoid(log_odds)
         most = np.maximum(log_odds.max(axis=-1, keepdims=True), 0.0)  # where none is right, the log odds are 0
         worlds = np.exp(log_odds - most)

@@ -65,11 +65,13 @@ def plan_and_sample(
     return tuple(label_plan(asked, budget, share)), tuple(sample)
 
 
-def label_plan(groups: Sequence[OpenGroup], budget: int, calibration_share: float) -> list[PlannedLabel]:
+def label_plan(
+    groups: Sequence[OpenGroup], budget: int, calibration_share: float, least_gain: float = LEAST_GAIN
+) -> list[PlannedLabel]:
     """At most `budget` labels: the random ones, then the most valuable first, at most one of those a group.
 
-    Nothing but random labels is planned where no label is expected to change a reward. The same groups get the same
-    plan.
+    Nothing but random labels is planned where no label is expected to put `least_gain` rewards right. The same groups
+    get the same plan.
     """
     drawn = [
         (group, index)
@@ -78,7 +80,7 @@ def label_plan(groups: Sequence[OpenGroup], budget: int, calibration_share: floa
     ][:budget]
     plan = [_calibration(group, index) for group, index in drawn]
     asked = {(group.group_id, int(group.belief.key[index])) for group, index in drawn}
-    probes = (probe for group in groups if (probe := _probe(group, asked)) is not None)
+    probes = (probe for group in groups if (probe := _probe(group, asked, least_gain)) is not None)
     return plan + heapq.nlargest(budget - len(plan), probes, key=lambda probe: probe.gain)
 
 
@@ -113,11 +115,11 @@ def label_gains(group: OpenGroup) -> Floats:
     return gains
 
 
-def _probe(group: OpenGroup, asked: set[tuple[str, int]]) -> PlannedLabel | None:
-    """The most valuable label of one group; None where it changes no reward, or a drawn sibling of the key tells."""
+def _probe(group: OpenGroup, asked: set[tuple[str, int]], least_gain: float) -> PlannedLabel | None:
+    """The most valuable label of one group; None where it gains too little, or a drawn sibling of the key tells."""
     gains = label_gains(group)
     key = int(gains.argmax())
-    if gains[key] < LEAST_GAIN or (group.group_id, key) in asked:
+    if gains[key] < least_gain or (group.group_id, key) in asked:
         return None
     index = next(i for i in _open_rollouts(group) if group.belief.key[i] == key)
     return PlannedLabel(group.group_id, index, _reason(group, key), float(gains[key]))

@@ -3,15 +3,34 @@ do."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from typing import TypeVar
+
 from memreward_service.errors import InvalidArgument
+
+Given = TypeVar("Given")
 
 MAX_NAME_CHARS = 256
 """Longest id, dataset, policy or source; short enough to come back in an error over gRPC metadata."""
+MAX_STEP = 2**63 - 1
+"""Largest training step, and largest number of labels: that of a 64-bit column."""
+MAX_INPUT_SETS, MAX_OUTCOMES = 64, 4_096
+"""Most sets of inputs, and outcomes in all of them, of one behaviour: several times what the trainer makes."""
+OUTCOME = re.compile(r"[ -~]{1,32}")
+"""What a program did on one input: printable ASCII."""
 
 
 def missing(field: str) -> InvalidArgument:
     """The error of a required field that is not there, or holds nothing but spaces."""
     return InvalidArgument(f"{field} is missing or blank: give it a value.", field=field)
+
+
+def given(value: Given | None, field: str) -> Given:
+    """The value of a required field."""
+    if value is None:
+        raise missing(field)
+    return value
 
 
 def check_label(label: float, field: str) -> None:
@@ -74,6 +93,21 @@ def check_count(field: str, given: int, limit: int, what: str) -> None:
         raise InvalidArgument(
             f"{field} holds {given} {what}: send at most {limit}.", field=field, limit=limit, given=given
         )
+
+
+def check_behaviour(behaviour: Sequence[Sequence[str]], field: str) -> None:
+    """Sets of inputs, none empty, with an outcome for each input. Their shape is not compared inside a group: programs
+    whose functions differ are run on different inputs."""
+    check_count(field, len(behaviour), MAX_INPUT_SETS, "sets of inputs")
+    for place, outcomes in enumerate(behaviour):
+        check_count(f"{field}[{place}]", len(outcomes), MAX_OUTCOMES, "outcomes")
+        if not all(map(OUTCOME.fullmatch, outcomes)):
+            wrong = next(index for index, outcome in enumerate(outcomes) if not OUTCOME.fullmatch(outcome))
+            raise InvalidArgument(
+                f"{field}[{place}][{wrong}] is no outcome: give 1 to 32 printable ASCII characters.",
+                field=f"{field}[{place}][{wrong}]",
+            )
+    check_count(field, sum(map(len, behaviour)), MAX_OUTCOMES, "outcomes")
 
 
 def shortened(text: str, limit: int = 80) -> str:

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+from memreward_service.engine.deduced_labels import with_deduced_labels
 from memreward_service.engine.embedder import Embedder
 from memreward_service.engine.encoder import Vectors
 from memreward_service.engine.group_batch import GroupBatch, ParsedGroup, group_batch, parse_group
@@ -169,10 +170,12 @@ async def embedded(
     embedder: Embedder,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[GroupBatch, list[ParsedGroup]]:
-    """Stored queries as arrays, their vectors from the durable store where it has them."""
+    """Stored queries as arrays, with the labels that follow from known ones, their vectors from the durable store where
+    it has them; and the queries as they are."""
     groups = await asyncio.to_thread(
         lambda: [parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in experiences]
     )
     texts = [text for group in groups for text in group.texts]
     vectors = await embedder.embed_durable(texts, progress)
-    return await asyncio.to_thread(group_batch, groups, vectors), groups
+    batch = await asyncio.to_thread(lambda: group_batch([with_deduced_labels(group) for group in groups], vectors))
+    return batch, groups

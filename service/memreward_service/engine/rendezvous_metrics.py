@@ -19,6 +19,7 @@ SCORED = Counter(
     "Groups scored: complete, partial at a deadline, or late for a rollout that came after that.",
     ["kind"],
 )
+ASKED = Counter("memreward_rendezvous_labels_requested", "Labels asked for, by the planner's reason.", ["reason"])
 FAILED = Counter("memreward_rendezvous_scoring_failures", "Groups that could not be scored; the next call tries again.")
 TIMEOUTS = Counter("memreward_rendezvous_timeouts", "Calls answered timeout.")
 JOINED = Counter("memreward_rendezvous_retries_joined", "Calls for a rollout that was there before, or had its answer.")

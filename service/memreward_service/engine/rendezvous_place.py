@@ -3,10 +3,12 @@
 Two places: rendezvous_process.py (this process and the durable store) and rendezvous_redis.py (all replicas). Both
 keep to one rule of when a rollout is due, that is, to be scored now:
 
-    the group is complete,  or  its siblings will not be waited for any more (`overdue`) and the rollout allows that
+    the group is complete, and no label is awaited,
+    or  neither siblings nor labels will be waited for any more (`overdue`) and the rollout allows that
 
 A group becomes overdue when the deadline of a call that allows partial answers passes, and stays so: what comes late
-is due on arrival.
+is due on arrival. Of a group one label is awaited at a time: until its rollout comes again with it, or with `no_label`,
+or the time for it passes (the request lapses).
 """
 
 from __future__ import annotations
@@ -19,10 +21,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from memreward_service.errors import Conflict, Overloaded, Unavailable
-from memreward_service.records import GroupKey, Query, Rollout, RolloutReward, Submission
+from memreward_service.records import GroupKey, LabelRequest, Query, Rollout, RolloutReward, Submission
 
 OVERHEAD_BYTES = 4096
 """What a held rollout, a group and a waiting call each cost beside their texts, about."""
+OUTCOME_BYTES = 64
+"""What one outcome of a behaviour costs, about."""
 SHARE_OF_NEW_GROUPS = 0.9
 """How full a place may be for a new group: the rest is for the siblings of groups that are there already, because
 only a group that can become complete will go."""
@@ -34,8 +38,8 @@ RETRY_SECONDS = 1.0
 class Arrival:
     """A submission as a place needs it.
 
-    `group` names the group and `content` the rollout, as digests; `facts` is the digest of what all rollouts of the
-    group must agree on. The bytes are those of the texts, with the overhead.
+    `group` names the group and `content` the rollout without its label, which may come later, as digests; `facts` is
+    the digest of what all rollouts of the group must agree on. The bytes are those of the texts, with the overhead.
     """
 
     submission: Submission
@@ -50,20 +54,25 @@ class Arrival:
 class Standing:
     """How things are for one rollout: how many of its group are there, whether it is due, its answer if it has one.
 
-    `known`: the rollout was there before this call.
+    `known`: the rollout was there before this call. `request`: its label is awaited, and why. `lapses_seconds`: when
+    the label that the group awaits will be awaited no more; None where none is.
     """
 
     present: int
     due: bool
     answer: RolloutReward | None
     known: bool
+    request: LabelRequest | None = None
+    lapses_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
     """The right to score a group, and what to score: all `rollouts` that are there, by index, for those in `settles`.
 
-    `late`: siblings have answers already. `token` tells this claim from others to the same group.
+    `late`: siblings have answers already. `overdue`: somebody waits no more. `unlabelled`: whose label cannot be had,
+    because it was asked for in vain, or the caller cannot verify. `token` tells this claim from others to the same
+    group.
     """
 
     group: str
@@ -74,11 +83,18 @@ class Claim:
     rollouts: Mapping[int, Rollout]
     settles: tuple[int, ...]
     late: bool
+    overdue: bool
+    unlabelled: frozenset[int]
 
     @property
     def complete(self) -> bool:
         """Whether the whole group is there."""
         return len(self.rollouts) == self.group_size
+
+    @property
+    def may_ask(self) -> bool:
+        """Whether labels may be asked for: nobody is kept waiting beyond a deadline for them."""
+        return self.complete and not self.late and not self.overdue
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +120,10 @@ class MeetingPlace(Protocol):
         """End; what is held stays where it is durable."""
 
     async def arrive(self, arrival: Arrival, overdue: bool) -> Standing:
-        """Hold the rollout if it is new. `overdue`: its call has waited long enough and allows a partial answer.
+        """Hold the rollout if it is new, and its label. `overdue`: its call has waited long enough and allows a partial
+        answer.
 
-        Raises Conflict (the same identity with other content), Overloaded.
+        Raises Conflict (the same identity with other content, or with another label), Overloaded.
         """
         ...
 
@@ -125,6 +142,9 @@ class MeetingPlace(Protocol):
         """Keep the answers to `claim.settles` and end the claim. What was written first stays, and is returned."""
         ...
 
+    async def ask(self, claim: Claim, index: int, request: LabelRequest, seconds: float) -> None:
+        """End the claim without answers, and await the label of rollout `index` for `seconds`."""
+
     async def release(self, claim: Claim) -> None:
         """End a claim without answers."""
 
@@ -136,15 +156,20 @@ class MeetingPlace(Protocol):
 def arrival_of(submission: Submission) -> Arrival:
     """The digests and sizes of a submission."""
     query, rollout = submission.query, submission.rollout
-    key = submission.key
     return Arrival(
         submission=submission,
-        group=_digest(key.run_id, key.group_id, key.group_attempt),
+        group=group_name(submission.key),
         facts=_digest(submission.group_size, query.text, query.id, query.domain, query.dataset),
-        content=_digest(rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.label),
+        content=_digest(rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.behaviour),
         query_bytes=_bytes(query.text, query.id, query.dataset),
-        rollout_bytes=_bytes(rollout.response, rollout.thinking, rollout.answer, rollout.answer_key),
+        rollout_bytes=_bytes(rollout.response, rollout.thinking, rollout.answer, rollout.answer_key)
+        + sum(OUTCOME_BYTES * len(outcomes) for outcomes in rollout.behaviour or ()),
     )
+
+
+def group_name(key: GroupKey) -> str:
+    """The digest by which places and the label ledger know a group."""
+    return _digest(key.run_id, key.group_id, key.group_attempt)
 
 
 def other_group(arrival: Arrival) -> Conflict:
@@ -163,7 +188,8 @@ def other_rollout(arrival: Arrival) -> Conflict:
     """The error of an identity that is taken by another rollout."""
     key, index = arrival.submission.key, arrival.submission.rollout_index
     return Conflict(
-        f"Rollout {index} of the group {key.group_id!r} of run {key.run_id!r} came with other content before: "
+        f"Rollout {index} of the group {key.group_id!r} of run {key.run_id!r} came with other content or another label "
+        "before: "
         "send a group that is sampled again with the next group_attempt.",
         field="rollout_index",
         group_id=key.group_id,

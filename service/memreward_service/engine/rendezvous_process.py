@@ -18,7 +18,7 @@ from memreward_service.engine.batching import Batcher
 from memreward_service.engine.rendezvous_group import HeldGroup, first_written
 from memreward_service.engine.rendezvous_metrics import FREED, show
 from memreward_service.engine.rendezvous_place import SHARE_OF_NEW_GROUPS, Arrival, Claim, Held, Standing, full
-from memreward_service.records import RolloutReward
+from memreward_service.records import LabelRequest, RolloutReward
 
 SWEEP_SECONDS = 1.0
 """How often groups that nobody called for long are looked for, where no arrival does it."""
@@ -83,6 +83,7 @@ class ProcessPlace:
             group = group or self._put(arrival.group, HeldGroup.opened_by(arrival))
             with self._recounted(group):
                 group.add(arrival)
+        group.hear(arrival)
         self._quiet[group.finished].pop(arrival.group, None)
         group.calls += 1
         return group.standing(arrival, overdue, known)
@@ -104,6 +105,7 @@ class ProcessPlace:
         if held is None or held.claimed or not (due := held.due()):
             return None
         held.claimed = True
+        held.drop_lapsed()
         self._quiet[False].pop(group, None)
         assert held.query is not None, "a group with something due has its texts"
         return Claim(
@@ -115,6 +117,8 @@ class ProcessPlace:
             rollouts={i: one.rollout for i, one in sorted(held.rollouts.items()) if one.rollout is not None},
             settles=due,
             late=any(one.answer is not None for one in held.rollouts.values()),
+            overdue=held.overdue,
+            unlabelled=frozenset(i for i, one in held.rollouts.items() if one.unlabelled or not one.verifies),
         )
 
     async def settle(self, claim: Claim, answers: Sequence[RolloutReward]) -> Mapping[int, RolloutReward]:
@@ -126,6 +130,14 @@ class ProcessPlace:
             group.take(HeldGroup.from_json(stored))
         self._end_claim(claim.group)
         return {index: held.answer for index, held in group.rollouts.items() if held.answer is not None}
+
+    async def ask(self, claim: Claim, index: int, request: LabelRequest, seconds: float) -> None:
+        """End the claim without answers, and await a label, unless it came meanwhile."""
+        group = self._groups[claim.group]
+        held = group.rollouts[index]
+        if not held.unlabelled and held.rollout is not None and held.rollout.label is None:
+            group.await_label(index, request, seconds)
+        self._end_claim(claim.group)
 
     async def release(self, claim: Claim) -> None:
         """End a claim without answers."""

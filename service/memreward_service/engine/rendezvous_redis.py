@@ -14,6 +14,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -21,8 +22,15 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from memreward_service.engine.rendezvous_json import answer_from, key_from, query_from, rollout_from, to_json
-from memreward_service.engine.rendezvous_lua import ARRIVE, CLAIM, RELEASE, RENEW, SETTLE
+from memreward_service.engine.rendezvous_json import (
+    answer_from,
+    key_from,
+    query_from,
+    request_from,
+    rollout_from,
+    to_json,
+)
+from memreward_service.engine.rendezvous_lua import ARRIVE, ASK, CLAIM, RELEASE, RENEW, SETTLE
 from memreward_service.engine.rendezvous_metrics import FREED
 from memreward_service.engine.rendezvous_place import (
     OVERHEAD_BYTES,
@@ -37,7 +45,7 @@ from memreward_service.engine.rendezvous_place import (
     other_rollout,
 )
 from memreward_service.errors import Unavailable
-from memreward_service.records import RolloutReward
+from memreward_service.records import LabelRequest, Rollout, RolloutReward
 
 POLL_SECONDS = 2.0
 """How often a waiting call looks without being woken."""
@@ -86,6 +94,7 @@ class RedisPlace:
         self._arrive = self._redis.register_script(ARRIVE)
         self._claim = self._redis.register_script(CLAIM)
         self._settle = self._redis.register_script(SETTLE)
+        self._ask = self._redis.register_script(ASK)
         self._release = self._redis.register_script(RELEASE)
         self._renew = self._redis.register_script(RENEW)
         self._claims: dict[str, Claim] = {}
@@ -151,6 +160,12 @@ class RedisPlace:
         self._claims.pop(claim.token, None)
         return {index: answer_from(text) for index, text in zip(claim.settles, settled, strict=False)}
 
+    async def ask(self, claim: Claim, index: int, request: LabelRequest, seconds: float) -> None:
+        """End the claim without answers, and await a label; all replicas hear of it."""
+        arguments: list[Any] = [claim.token, claim.group, CHANNEL, index, round(1000 * seconds), to_json(request)]
+        await self._run(self._ask([GROUP_PREFIX + claim.group, _claim_key(claim.group)], arguments))
+        self._claims.pop(claim.token, None)
+
     async def release(self, claim: Claim) -> None:
         """End a claim without answers; other replicas may try."""
         self._claims.pop(claim.token, None)
@@ -168,6 +183,8 @@ class RedisPlace:
             arrival.group, given.rollout_index, arrival.facts, arrival.content, int(given.allow_partial), int(overdue),
             self._keep_ms, GROUP_PREFIX, self._unread_ms, self._max_bytes, SHARE_OF_NEW_GROUPS,
             arrival.query_bytes, arrival.rollout_bytes, rollout, query, key, size,
+            "" if given.rollout.label is None else repr(given.rollout.label), int(given.no_label),
+            int(given.label_budget is not None),
         ]  # fmt: skip
         word, *numbers = await self._run(self._arrive([GROUP_PREFIX + arrival.group, *TOTALS], arguments))
         if word == "other group":
@@ -178,10 +195,17 @@ class RedisPlace:
             raise full(self._max_bytes)
         if word == "unknown":
             return None
-        present, due, answer, known, freed, totals = numbers
+        present, due, answer, known, request, awaited_ms, freed, totals = numbers
         FREED.inc(freed)
         self._held = Held(*totals)
-        return Standing(present, bool(due), answer_from(answer) if answer else None, bool(known))
+        return Standing(
+            present=present,
+            due=bool(due),
+            answer=answer_from(answer) if answer else None,
+            known=bool(known),
+            request=request_from(request) if request else None,
+            lapses_seconds=awaited_ms / 1000 if awaited_ms else None,
+        )
 
     async def _run(self, step: Awaitable[Any]) -> Any:
         with _translated():
@@ -229,10 +253,20 @@ def _claim(group: str, token: str, due: Sequence[int], fields: Mapping[str, str]
         key=key_from(fields["key"]),
         query=query_from(fields["query"]),
         group_size=size,
-        rollouts={i: rollout_from(fields[f"rollout:{i}"]) for i in range(size) if f"rollout:{i}" in fields},
+        rollouts={i: _rollout(fields, i) for i in range(size) if f"rollout:{i}" in fields},
         settles=tuple(due),
         late=int(fields["answered"]) > 0,
+        overdue="overdue" in fields,
+        unlabelled=frozenset(
+            i for i in range(size) if f"unlabelled:{i}" in fields or fields.get(f"verifies:{i}") != "1"
+        ),
     )
+
+
+def _rollout(fields: Mapping[str, str], index: int) -> Rollout:
+    """A rollout with the label that came with it, or later."""
+    label = fields.get(f"label:{index}")
+    return replace(rollout_from(fields[f"rollout:{index}"]), label=None if label is None else float(label))
 
 
 @contextmanager

@@ -96,13 +96,12 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
 def belief_about(group: ParsedGroup, probability: Sequence[float]) -> KeyPosterior:
     """What is believed of a group before any of its labels: `probability` (n,) of the network.
 
-    Different answers exclude each other, but not different texts, and a program without a behaviour signature is
-    known by its text only.
+    Different answers exclude each other, but not different texts, and programs whose behaviour nobody told are known by
+    their texts only.
     """
     keys = [parsed.answer_key for parsed in group.parsed]
-    by_text = group.query.domain is Domain.TEXT or (
-        group.query.domain is Domain.CODE and all(rollout.answer_key is None for rollout in group.rollouts)
-    )
+    told = any(rollout.answer_key is not None or rollout.behaviour is not None for rollout in group.rollouts)
+    by_text = group.query.domain is Domain.TEXT or (group.query.domain is Domain.CODE and not told)
     return KeyPosterior(probability, keys, exclusive=not by_text)
 
 
@@ -110,12 +109,17 @@ def agreement_probability(group: ParsedGroup) -> list[float]:
     """(n,) what is believed of each rollout before any model is trained, from the agreement of its group alone.
 
     The odds are 2 s / (1.1 - s) for the share s of the group that has its answer key: 20 (0.95) where all agree, 1.67
-    (0.62) for a half, 0.26 (0.20) for one of eight. A group of one agrees with nobody, so that it is 0.5 there.
+    (0.62) for a half, 0.26 (0.20) for one of eight. For programs that were run, s is the mean of that share and of the
+    partial agreement. A group of one agrees with nobody, so that it is 0.5 there.
     """
     if len(group.rollouts) == 1:
         return [0.5]
     keys = [parsed.answer_key for parsed in group.parsed]
     shares = [(1 if key is None else keys.count(key)) / len(keys) for key in keys]
+    shares = [
+        share if behaviour is None else (share + behaviour.agreement) / 2
+        for share, behaviour in zip(shares, group.behaviours, strict=True)
+    ]
     return [2 * share / (1.1 + share) for share in shares]
 
 

@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -284,9 +283,3 @@ def _optimizer(network: RewardGNN) -> torch.optim.Optimizer:
 def _average(averaged: RewardGNN, network: RewardGNN, decay: float) -> None:
     for mean, value in zip(averaged.parameters(), network.parameters(), strict=True):
         mean.lerp_(value, 1 - decay)
-
-
-def label_counts(batch: GroupBatch) -> tuple[int, int]:
-    """Queries with a known label, and known labels."""
-    known = batch.known
-    return int(np.unique(batch.group[known].numpy()).size), int(known.sum())

@@ -17,7 +17,7 @@ from memreward_service.engine.embedder import Embedder
 from memreward_service.engine.memory_builder import MemoryBuilder, embedded
 from memreward_service.engine.model_registry import ModelRegistry, TrainingFacts
 from memreward_service.engine.scorer import ServingModel
-from memreward_service.engine.training import TrainedModel, TrainingSet, label_counts, train_best
+from memreward_service.engine.training import TrainedModel, TrainingSet, train_best
 from memreward_service.errors import Conflict, Internal, MemRewardError, NotEnoughLabels, NotFound, Unavailable
 from memreward_service.records import Domain, JobStatus, TrainingJob, TrainingOptions
 from memreward_service.settings import Settings
@@ -117,11 +117,11 @@ class TrainingJobs:
             self._thread, self._fit, job_id, TrainingSet(batch, domain), options
         )
         self._progress(job_id, TRAINED)
-        queries, labels = label_counts(batch)
-        facts = TrainingFacts(version, queries, labels, self._encoder)
+        labels = sum(rollout.label is not None for group in groups for rollout in group.rollouts)
+        facts = TrainingFacts(version, len(groups), labels, self._encoder)
         model_version = await asyncio.to_thread(self._registry.save, trained, facts)
         await self._builder.serve(ServingModel(model_version, trained), self._registry.activate)
-        _log.info("model %s is active, trained on %d labels of %d queries", model_version, labels, queries)
+        _log.info("model %s is active, trained on %d labels of %d queries", model_version, labels, len(groups))
         return model_version, trained.metrics
 
     def _fit(self, job_id: str, data: TrainingSet, options: TrainingOptions) -> TrainedModel:

@@ -9,23 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from memreward_service.engine.datasets import domain_of
 from memreward_service.engine.drafts import (
     ExperienceDraft,
     GroupDraft,
     LabelDraft,
+    LabelPlanDraft,
     QueryDraft,
     StoredRolloutDraft,
     SubmissionDraft,
 )
+from memreward_service.engine.label_budgets import valid_budget, valid_charge
 from memreward_service.engine.limits import (
+    MAX_STEP,
+    check_behaviour,
     check_count,
     check_label,
     check_length,
     check_name,
     check_whole,
+    given,
     missing,
     shortened,
 )
@@ -36,6 +40,7 @@ from memreward_service.records import (
     Group,
     GroupKey,
     Label,
+    LabelCharge,
     Query,
     Rollout,
     StoredRollout,
@@ -45,14 +50,10 @@ from memreward_service.records import (
 from memreward_service.settings import MAX_DEADLINE_MS, Settings
 from memreward_service.store.identity import query_id, with_ids
 
-Given = TypeVar("Given")
-
 MAX_NEIGHBORS = 100
 """Most neighbors that one search answers."""
 MAX_PAGE = 1_000
 """Most queries on one page of an export."""
-MAX_STEP = 2**63 - 1
-"""Largest training step, that of a 64-bit column."""
 DOMAINS = ", ".join(Domain)
 """The known domains, as error messages list them."""
 
@@ -81,22 +82,26 @@ def valid_groups(drafts: Sequence[GroupDraft], settings: Settings) -> tuple[Grou
     return tuple(groups)
 
 
-def valid_label_plan(
-    drafts: Sequence[GroupDraft], budget: int | None, settings: Settings
-) -> tuple[tuple[Group, ...], int]:
-    """The groups that may be asked for labels, and how many labels at most."""
-    return valid_groups(drafts, settings), check_whole(_given(budget, "budget"), "budget", 1, settings.max_rollouts)
+def valid_label_plan(draft: LabelPlanDraft, settings: Settings) -> tuple[tuple[Group, ...], int, LabelCharge | None]:
+    """The groups that may be asked for labels, how many labels at most, and to whom they are charged."""
+    groups = valid_groups(draft.groups, settings)
+    budget = check_whole(given(draft.budget, "budget"), "budget", 1, settings.max_rollouts)
+    return groups, budget, valid_charge(draft)
 
 
 def valid_submission(draft: SubmissionDraft, settings: Settings) -> Submission:
     """One rollout sent alone; a missing group_attempt is 0, a missing deadline that of the settings."""
     run_id, group_id = check_name(draft.run_id, "run_id"), check_name(draft.group_id, "group_id")
     attempt = check_whole(draft.group_attempt or 0, "group_attempt", 0, MAX_STEP)
-    group_size = check_whole(_given(draft.group_size, "group_size"), "group_size", 1, settings.max_group_size)
-    rollout_index = check_whole(_given(draft.rollout_index, "rollout_index"), "rollout_index", 0, group_size - 1)
-    query = _identified(_query(_given(draft.query, "query"), "query.", settings))
-    rollout = _given(draft.rollout, "rollout")
+    group_size = check_whole(given(draft.group_size, "group_size"), "group_size", 1, settings.max_group_size)
+    rollout_index = check_whole(given(draft.rollout_index, "rollout_index"), "rollout_index", 0, group_size - 1)
+    query = _identified(_query(given(draft.query, "query"), "query.", settings))
+    rollout = given(draft.rollout, "rollout")
     _rollout(rollout, "rollout.", settings.max_text_chars)
+    if draft.no_label and rollout.label is not None:
+        raise InvalidArgument(
+            "no_label comes with a label: leave no_label out, or the label where there is none.", field="no_label"
+        )
     deadline_ms = settings.rendezvous_deadline_ms if draft.deadline_ms is None else draft.deadline_ms
     return Submission(
         key=GroupKey(run_id, group_id, attempt),
@@ -107,6 +112,8 @@ def valid_submission(draft: SubmissionDraft, settings: Settings) -> Submission:
         deadline_seconds=check_whole(deadline_ms, "deadline_ms", 0, MAX_DEADLINE_MS) / 1000,
         allow_partial=bool(draft.allow_partial),
         step=None if draft.step is None else check_whole(draft.step, "step", 0, MAX_STEP),
+        label_budget=None if draft.label_budget is None else valid_budget(draft.label_budget),
+        no_label=bool(draft.no_label),
     )
 
 
@@ -173,12 +180,6 @@ def valid_training(seeds: int | None, epochs: int | None) -> TrainingOptions:
 def valid_id(value: str, field: str) -> str:
     """An id of a query, a job or a model, as it stands in a path."""
     return check_name(value, field)
-
-
-def _given(value: Given | None, field: str) -> Given:
-    if value is None:
-        raise missing(field)
-    return value
 
 
 def _identified(query: Query) -> Query:
@@ -255,6 +256,8 @@ def _rollout(rollout: Rollout, place: str, limit: int) -> None:
         check_length(rollout.answer_key, place, "answer_key", limit)
     if rollout.label is not None:
         check_label(rollout.label, place + "label")
+    if rollout.behaviour is not None:
+        check_behaviour(rollout.behaviour, place + "behaviour")
 
 
 def _total(sizes: Sequence[int], field: str, settings: Settings) -> None:

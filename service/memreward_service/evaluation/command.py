@@ -23,6 +23,7 @@ from memreward_service.evaluation.comparison import compared
 from memreward_service.evaluation.curve import BUDGETS, draw_curve
 from memreward_service.evaluation.labelled_file import labelled_queries, queries_split, rollouts_split
 from memreward_service.evaluation.planned_labels import spendings
+from memreward_service.evaluation.program_behaviour import SandboxRunner, needs_behaviour, with_behaviour
 from memreward_service.evaluation.stored_encoder import CACHE_FOLDER, StoredEncoder
 from memreward_service.records import Experience
 from memreward_service.settings import Settings
@@ -75,11 +76,13 @@ Figures = dict[str, dict[str, float]]
 def evaluate(
     file: Path, *, regime: str, budget: float, seeds: int, rollouts: int | None, policies: list[str] | None,
     output: Path | None, data_dir: Path | None, epochs: int | None, planner: bool = False, curve: bool = False,
+    behaviour: bool = True,
 ) -> None:  # fmt: skip
     """Score the rollouts of `file` whose labels a budget does not buy, print the comparison, write JSON.
 
     `planner`: how many of all rewards are right when the planner spends the budget, and when it is spent at random.
-    `curve`: for the budgets of curve.py instead of `budget`, drawn as a PNG beside the JSON. The JSON goes to `output`,
+    `curve`: for the budgets of curve.py instead of `budget`, drawn as a PNG beside the JSON. `behaviour`: programs
+    without an answer key are run first, to be compared by what they do; else by their text. The JSON goes to `output`,
     by default memreward-evaluate-<file>-<regime>.json in the current folder.
     Raises InvalidArgument, NotEnoughLabels, RolloutFileError.
     """
@@ -92,12 +95,13 @@ def evaluate(
     logging.getLogger("memreward_service").setLevel(logging.WARNING)
     queries = labelled_queries(file, rollouts, policies)
     count = sum(len(experience.rollouts) for experience in queries)
-    console = Console()
+    console, cache = Console(), (data_dir or CACHE_FOLDER).expanduser()
+    queries = _compared_by_behaviour(queries, cache, console) if behaviour else queries
     what = f"{file.name}: {len(queries)} queries, {count} rollouts; regime {regime}"
     kind = PLANNED if planner else COMPARED
     points = []
     for share in BUDGETS if curve else (budget,):
-        runs = _runs(queries, regime, share, seeds, planner, (data_dir or CACHE_FOLDER).expanduser(), epochs, console)
+        runs = _runs(queries, regime, share, seeds, planner, cache, epochs, console)
         title = f"{what}, {share:.0%} of the labels; mean ± spread of {seeds} seeds"
         console.print(figures_table(title, runs, kind))
         points.append((share, runs))
@@ -130,9 +134,8 @@ def _runs(
         for experience in queries
         for text in parse_group(experience.query, [stored.rollout for stored in experience.rollouts]).texts
     ]
-    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeElapsedColumn()
     runs: list[Figures] = []
-    with Progress(*columns, console=console, transient=True) as bars:
+    with _bars(console) as bars:
         embedding = bars.add_task("embedding texts (kept for the next run)", total=len(set(texts)))
         encoder.warm(texts, lambda done: bars.advance(embedding, done))
         for seed in range(seeds):
@@ -144,6 +147,21 @@ def _runs(
                 runs.append(compared(SPLITS[regime](queries, budget, seed), encoder, seed, epochs, reached))
     store.close()
     return runs
+
+
+def _compared_by_behaviour(queries: list[Experience], cache: Path, console: Console) -> list[Experience]:
+    """The queries with the behaviour of their programs, where they have some."""
+    programs = sum(needs_behaviour(one, stored.rollout) for one in queries for stored in one.rollouts)
+    if not programs:
+        return queries
+    with _bars(console) as bars:
+        running = bars.add_task("running programs (kept for the next run)", total=programs)
+        return with_behaviour(queries, SandboxRunner(), cache, lambda done: bars.advance(running, done))
+
+
+def _bars(console: Console) -> Progress:
+    columns = TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:.0f}%"), TimeElapsedColumn()
+    return Progress(*columns, console=console, transient=True)
 
 
 def _reached(bars: Progress, bar: TaskID, share: float) -> None:

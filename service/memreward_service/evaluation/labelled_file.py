@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -91,14 +91,10 @@ def only_labels(experience: Experience, shown: Sequence[bool]) -> Experience:
     return Experience(
         experience.query,
         tuple(
-            stored if seen else StoredRollout(stored.id, _unlabelled(stored.rollout), None, stored.policy, stored.step)
+            stored if seen else replace(stored, rollout=replace(stored.rollout, label=None), label_source=None)
             for stored, seen in zip(experience.rollouts, shown, strict=True)
         ),
     )
-
-
-def _unlabelled(rollout: Rollout) -> Rollout:
-    return Rollout(rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, None)
 
 
 def _experience(line: FileQuery, rollouts: int | None, policies: Sequence[str] | None) -> Experience:
@@ -114,7 +110,9 @@ def _experience(line: FileQuery, rollouts: int | None, policies: Sequence[str] |
 def _stored(rollout: FileRollout) -> StoredRollout:
     return StoredRollout(
         id=rollout.id or "",
-        rollout=Rollout(rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.label),
+        rollout=Rollout(
+            rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.label, rollout.behaviour
+        ),
         label_source=rollout.label_source or LABEL_SOURCE,
         policy=rollout.policy,
         step=rollout.step,

@@ -27,7 +27,7 @@ from memreward_service.records import Experience
 
 ROUNDS = 30
 """In how many requests a half of the budget is spent: a group is asked for one label in each."""
-CALIBRATION_SHARE = 0.05
+CALIBRATION_SHARE = 0.03
 """Of the labels, those that go to rollouts drawn at random."""
 PLANNER = "label planner"
 AGREEMENT = "planner, no network"

@@ -13,7 +13,9 @@ from memreward_proto import reward_pb2 as pb
 from memreward_service.engine.drafts import (
     ExperienceDraft,
     GroupDraft,
+    LabelBudgetDraft,
     LabelDraft,
+    LabelPlanDraft,
     QueryDraft,
     StoredRolloutDraft,
     SubmissionDraft,
@@ -23,6 +25,7 @@ from memreward_service.records import (
     ExperienceReceipt,
     LabelPlan,
     LabelReceipt,
+    LabelSpending,
     MemoryStatus,
     ModelInfo,
     Neighbor,
@@ -67,6 +70,7 @@ def rollout(message: pb.Rollout | pb.StoredRollout) -> Rollout:
         text(message, "answer"),
         text(message, "answer_key"),
         _number(message, "label"),
+        tuple(tuple(each.outcomes) for each in message.behaviour.sets) if message.HasField("behaviour") else None,
     )
 
 
@@ -74,6 +78,25 @@ def group_draft(message: pb.Group) -> GroupDraft:
     """A group as sent."""
     query = query_draft(message.query) if message.HasField("query") else None
     return GroupDraft(query, tuple(rollout(each) for each in message.rollouts), text(message, "group_id"))
+
+
+def label_budget_draft(message: pb.SubmitRolloutRequest | pb.PlanLabelsRequest) -> LabelBudgetDraft | None:
+    """What a run may spend on labels, as sent."""
+    if not message.HasField("label_budget"):
+        return None
+    budget = message.label_budget
+    return LabelBudgetDraft(_number(budget, "share"), whole(budget, "labels"), whole(budget, "deadline_ms"))
+
+
+def label_plan_draft(message: pb.PlanLabelsRequest) -> LabelPlanDraft:
+    """The groups of a label plan, as sent."""
+    return LabelPlanDraft(
+        tuple(map(group_draft, message.groups)),
+        whole(message, "budget"),
+        text(message, "run_id"),
+        whole(message, "step"),
+        label_budget_draft(message),
+    )
 
 
 def submission_draft(message: pb.SubmitRolloutRequest) -> SubmissionDraft:
@@ -89,6 +112,8 @@ def submission_draft(message: pb.SubmitRolloutRequest) -> SubmissionDraft:
         whole(message, "deadline_ms"),
         message.allow_partial,
         whole(message, "step"),
+        label_budget_draft(message),
+        message.no_label,
     )
 
 
@@ -145,6 +170,7 @@ def label_plan_message(plan: LabelPlan) -> pb.PlanLabelsResponse:
 
 def reward_message(reward: RolloutReward) -> pb.SubmitRolloutResponse:
     """The answer of SubmitRollout. None leaves an optional field absent."""
+    asked = reward.label_request
     return pb.SubmitRolloutResponse(
         run_id=reward.run_id,
         group_id=reward.group_id,
@@ -159,6 +185,7 @@ def reward_message(reward: RolloutReward) -> pb.SubmitRolloutResponse:
         source=reward.source,
         model_version=reward.model_version,
         memory_version=reward.memory_version,
+        label_request=None if asked is None else pb.LabelRequest(reason=asked.reason, gain=asked.gain),
     )
 
 
@@ -200,6 +227,7 @@ def experience_message(experience: Experience) -> pb.Experience:
 
 
 def _stored(stored: StoredRollout) -> pb.StoredRollout:
+    behaviour = stored.rollout.behaviour
     return pb.StoredRollout(
         id=stored.id,
         response=stored.rollout.response,
@@ -207,6 +235,9 @@ def _stored(stored: StoredRollout) -> pb.StoredRollout:
         answer=stored.rollout.answer,
         answer_key=stored.rollout.answer_key,
         label=stored.rollout.label,
+        behaviour=None
+        if behaviour is None
+        else pb.Behaviour(sets=[pb.Outcomes(outcomes=outcomes) for outcomes in behaviour]),
         label_source=stored.label_source,
         policy=stored.policy,
         step=stored.step,
@@ -306,4 +337,14 @@ def _trust_figures(figures: TrustFigures) -> pb.TrustFigures:
         false_positive_rate=figures.false_positive_rate,
         false_negative_rate=figures.false_negative_rate,
         calibration_error=figures.calibration_error,
+    )
+
+
+def label_spending_message(spending: LabelSpending) -> pb.LabelSpending:
+    """The answer of GetLabelSpending. None leaves an optional field absent."""
+    return pb.LabelSpending(
+        run_id=spending.run_id,
+        rollouts=spending.rollouts,
+        labels=spending.labels,
+        steps=[pb.StepSpending(step=each.step, rollouts=each.rollouts, labels=each.labels) for each in spending.steps],
     )

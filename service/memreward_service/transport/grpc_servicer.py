@@ -61,12 +61,12 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
 
     async def PlanLabels(self, request: pb.PlanLabelsRequest, context: Any) -> pb.PlanLabelsResponse:
         """Which rollouts to verify next."""
-        drafts = [records.group_draft(group) for group in request.groups]
-        groups, budget = validation.valid_label_plan(drafts, records.whole(request, "budget"), self._settings)
-        return records.label_plan_message(await self._engine.plan_labels(groups, budget))
+        groups, budget, charge = validation.valid_label_plan(records.label_plan_draft(request), self._settings)
+        return records.label_plan_message(await self._engine.plan_labels(groups, budget, charge))
 
     async def SubmitRollout(self, request: pb.SubmitRolloutRequest, context: Any) -> pb.SubmitRolloutResponse:
-        """The reward of one rollout of a group whose rollouts come one by one. A caller that leaves cancels it."""
+        """The reward of one rollout of a group whose rollouts come one by one, or the request for its label. A caller
+        that leaves cancels it."""
         submission = validation.valid_submission(records.submission_draft(request), self._settings)
         reward = await self._engine.submit(submission)
         count_reward(reward)
@@ -126,3 +126,8 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
     async def GetTrust(self, request: pb.GetTrustRequest, context: Any) -> pb.TrustReport:
         """How predictions compare with the labels that came inside groups."""
         return records.trust_message(self._engine.trust())
+
+    async def GetLabelSpending(self, request: pb.GetLabelSpendingRequest, context: Any) -> pb.LabelSpending:
+        """The labels that a run was asked for."""
+        run_id = validation.valid_id(request.run_id, "run_id")
+        return records.label_spending_message(await self._engine.label_spending(run_id))

@@ -74,6 +74,9 @@ LABEL_PLAN = {
         }
     ],
     "budget": 4,
+    "run_id": "grpo-2031",
+    "step": 7,
+    "label_budget": {"share": 0.17, "labels": 5_000},
 }
 PLANNED_LABELS = {
     "model_version": "m-0003",
@@ -91,6 +94,7 @@ ROLLOUT = {
     "rollout": {"response": "3 * 12 = 36 pencils, 36 - 9 = 27. #### 27"},
     "deadline_ms": 30_000,
     "allow_partial": True,
+    "label_budget": {"share": 0.17, "labels": 5_000, "deadline_ms": 60_000},
 }
 ROLLOUT_REWARD = {
     "run_id": "grpo-2031",
@@ -106,6 +110,26 @@ ROLLOUT_REWARD = {
     "source": "gnn",
     "model_version": "m-0003",
     "memory_version": 412,
+    "label_request": None,
+}
+ROLLOUT_REQUESTED = {
+    **ROLLOUT_REWARD,
+    **dict.fromkeys(("reward", "probability", "source", "model_version", "memory_version")),
+    "status": "label_requested",
+    "label_request": {"reason": "majority_answer", "gain": 0.93},
+}
+ROLLOUT_ANSWERS = {
+    "ok": {"value": ROLLOUT_REWARD},
+    "label_requested": {
+        "value": ROLLOUT_REQUESTED,
+        "summary": "Verify the rollout, and send it again with its label, or with no_label",
+    },
+}
+LABEL_SPENDING = {
+    "run_id": "grpo-2031",
+    "rollouts": 2_048,
+    "labels": 331,
+    "steps": [{"step": 6, "rollouts": 1_024, "labels": 174}, {"step": 7, "rollouts": 1_024, "labels": 157}],
 }
 EXPERIENCE = {
     "queries": [
@@ -123,7 +147,18 @@ EXPERIENCE = {
                 },
                 {"id": "gsm8k-17-b", "response": "15 - 9 = 6. #### 6", "policy": "qwen3-4b", "step": 7},
             ],
-        }
+        },
+        {
+            "id": "humaneval-53",
+            "text": "def add(x: int, y: int):\n    # Add two numbers x and y",
+            "domain": "code",
+            "rollouts": [
+                {
+                    "response": "def add(x, y):\n    return x + int(y)",
+                    "behaviour": [["v5c1f0a9d2e", "v0b6e4c7a18"], ["v77d03be915", "xValueError"]],
+                }
+            ],
+        },
     ]
 }
 LABELS = {"labels": [{"rollout_id": "gsm8k-17-b", "label": 0.0, "source": "expert"}]}

@@ -31,6 +31,7 @@ def experience_json(experience: Experience) -> dict[str, object]:
                 "answer": stored.rollout.answer,
                 "answer_key": stored.rollout.answer_key,
                 "label": stored.rollout.label,
+                "behaviour": stored.rollout.behaviour,
                 "label_source": stored.label_source,
                 "policy": stored.policy,
                 "step": stored.step,
@@ -152,8 +153,16 @@ class LabelPlanReply(Reply):
     sample: list[SampledRolloutReply]
 
 
+class LabelRequestReply(Reply):
+    """Why a label is asked for, and how many rewards it is expected to put right, its own included."""
+
+    reason: PlanReason
+    gain: float
+
+
 class RolloutRewardReply(Reply):
-    """The answer of POST /v1/rollouts; reward is null unless status is ok. On timeout, send the same rollout again."""
+    """The answer of POST /v1/rollouts; reward is null unless status is ok. On timeout, send the same rollout again; on
+    label_requested too, with its label or with no_label. label_request is null for every other status."""
 
     run_id: str
     group_id: str
@@ -168,6 +177,7 @@ class RolloutRewardReply(Reply):
     source: Source | None
     model_version: str | None
     memory_version: int | None
+    label_request: LabelRequestReply | None
 
 
 class OpenRlhfReply(Reply):
@@ -232,6 +242,7 @@ class StoredRolloutReply(Reply):
     answer: str | None
     answer_key: str | None
     label: float | None
+    behaviour: list[list[str]] | None
     label_source: str | None
     policy: str | None
     step: int | None
@@ -354,3 +365,21 @@ class TrustReply(Reply):
     max_false_positive_rate: float | None
     overall: TrustFiguresReply
     domains: list[DomainTrustReply]
+
+
+class StepSpendingReply(Reply):
+    """Labels asked for among the rollouts of one training step so far; step is null where callers did not say it."""
+
+    step: int | None
+    rollouts: int
+    labels: int
+
+
+class LabelSpendingReply(Reply):
+    """The answer of GET /v1/label-spending, in all and by step, in order of the steps; zeros for a run that is not
+    known."""
+
+    run_id: str
+    rollouts: int
+    labels: int
+    steps: list[StepSpendingReply]

@@ -30,6 +30,7 @@ from memreward_service.transport.http_schemas import (
     PageString,
     RewardsBody,
     SearchString,
+    SpendingString,
     SubmissionBody,
     TrainingBody,
 )  # fmt: skip
@@ -105,11 +106,11 @@ async def score_rewards(request: Request) -> Response:
 )
 async def plan_labels(request: Request) -> Response:
     """Which rollouts to verify next, in order, so that a label budget puts most rewards right. Send the same groups
-    again with the labels that came back, and it goes on from there. Nothing is stored; it works without a model."""
+    again with the labels that came back, and it goes on from there. It works without a model. With run_id and
+    label_budget the labels are charged to that run; else nothing is stored."""
     body = await _body(request, LabelPlanBody)
-    drafts = [group.draft() for group in body.groups]
-    groups, budget = validation.valid_label_plan(drafts, body.budget, settings_of(request))
-    return json_response(await engine_of(request).plan_labels(groups, budget))
+    groups, budget, charge = validation.valid_label_plan(body.draft(), settings_of(request))
+    return json_response(await engine_of(request).plan_labels(groups, budget, charge))
 
 
 @router.post(
@@ -118,13 +119,15 @@ async def plan_labels(request: Request) -> Response:
     response_model=replies.RolloutRewardReply,
     openapi_extra=takes(SubmissionBody, examples.ROLLOUT),
     responses={
-        200: {"content": {"application/json": {"example": examples.ROLLOUT_REWARD}}},
+        200: {"content": {"application/json": {"examples": examples.ROLLOUT_ANSWERS}}},
         **error_responses(TooLarge, Conflict, Overloaded, ModelNotTrained, Unavailable),
     },
 )
 async def submit_rollout(request: Request) -> Response:
     """The reward of one rollout of a group whose rollouts come one by one, from any process: the call waits until the
-    group is complete, or its deadline passes. The same rollout sent again is no sibling and gets the same answer."""
+    group is complete, or its deadline passes. The same rollout sent again is no sibling and gets the same answer.
+    With a label_budget the answer may be label_requested: verify the rollout, and send it again with its label, or with
+    no_label; its siblings wait, and are answered with the evidence."""
     body = await _body(request, SubmissionBody)
     submission = validation.valid_submission(body.draft(), settings_of(request))
     reward = await while_connected(request, engine_of(request).submit(submission))
@@ -250,3 +253,19 @@ async def get_trust(request: Request) -> Response:
     is also predicted without its own label. The figures are over the labelled rollouts: where these are no random
     sample, neither are the figures. They are kept in the process, and begin anew when it starts."""
     return json_response(engine_of(request).trust())
+
+
+@router.get(
+    "/label-spending",
+    tags=["rewards"],
+    response_model=replies.LabelSpendingReply,
+    responses={
+        200: {"content": {"application/json": {"example": examples.LABEL_SPENDING}}},
+        **error_responses(Unavailable),
+    },
+)
+async def get_label_spending(request: Request, spending: Annotated[SpendingString, Query()]) -> Response:
+    """The labels that a run was asked for, in all and by training step, beside the rollouts among which they were
+    chosen. A label counts once it is asked for."""
+    run_id = validation.valid_id(spending.run_id, "run_id")
+    return json_response(await engine_of(request).label_spending(run_id))

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from memreward_service.engine.drafts import (
     ExperienceDraft,
     GroupDraft,
+    LabelBudgetDraft,
     LabelDraft,
+    LabelPlanDraft,
     QueryDraft,
     StoredRolloutDraft,
     SubmissionDraft,
@@ -52,13 +54,18 @@ class RolloutBody(Body):
     answer: str | None = None
     """The final answer; without it, it is extracted from the response."""
     answer_key: str | None = None
-    """The form in which answers agree; without it, it is derived. For code: a behaviour signature."""
+    """The form in which answers agree; without it, it is derived: for code, from the behaviour where it is given."""
     label: float | None = None
     """The true reward from 0 to 1, where you know it."""
+    behaviour: list[list[str]] | None = None
+    """For programs: what it did on inputs made from the query alone. One list for each set of inputs, that of the
+    likeliest types first, and in it one text an input: 1 to 32 printable ASCII characters, beginning with v for a
+    value. At most 64 sets and 4096 texts."""
 
     def record(self) -> Rollout:
         """The rollout, its label not yet checked."""
-        return Rollout(self.response, self.thinking, self.answer, self.answer_key, self.label)
+        behaviour = None if self.behaviour is None else tuple(map(tuple, self.behaviour))
+        return Rollout(self.response, self.thinking, self.answer, self.answer_key, self.label, behaviour)
 
 
 class GroupBody(Body):
@@ -82,6 +89,21 @@ class RewardsBody(Body):
     """Say for each rollout what its group says about it."""
 
 
+class LabelBudgetBody(Body):
+    """What a run may spend on labels."""
+
+    share: float
+    """Of the rollouts of every training step, the share whose label may be asked for: above 0, at most 1."""
+    labels: int | None = None
+    """At most so many labels in the whole run; without it, as many as that share."""
+    deadline_ms: int | None = None
+    """How long a label that was asked for is awaited, 60000 where not given; its group is scored without it then."""
+
+    def draft(self) -> LabelBudgetDraft:
+        """The budget as validation takes it."""
+        return LabelBudgetDraft(self.share, self.labels, self.deadline_ms)
+
+
 class LabelPlanBody(Body):
     """POST /v1/label-plan."""
 
@@ -89,6 +111,22 @@ class LabelPlanBody(Body):
     """As in /v1/rewards; the labels known so far stand in their rollouts."""
     budget: int
     """At most so many labels are planned."""
+    run_id: str | None = None
+    """With label_budget: the run that the labels are charged to, each once. Every group needs its group_id then."""
+    step: int | None = None
+    """The training step that the labels are charged to."""
+    label_budget: LabelBudgetBody | None = None
+    """With run_id: what is beyond this budget of the run is not planned."""
+
+    def draft(self) -> LabelPlanDraft:
+        """The plan as validation takes it."""
+        return LabelPlanDraft(
+            tuple(group.draft() for group in self.groups),
+            self.budget,
+            self.run_id,
+            self.step,
+            None if self.label_budget is None else self.label_budget.draft(),
+        )
 
 
 class SubmissionBody(Body):
@@ -105,13 +143,18 @@ class SubmissionBody(Body):
     group_size: int
     """How many rollouts make the group complete."""
     step: int | None = None
-    """The training step, by which GET /v1/trust tells figures."""
+    """The training step, by which GET /v1/trust and GET /v1/label-spending tell figures."""
     query: QueryBody
     rollout: RolloutBody
     deadline_ms: int | None = None
     """How long the call may wait for the rest of the group, 0 not at all; without it, as the service is set."""
     allow_partial: bool | None = None
     """At the deadline, score the rollouts that are there instead of answering timeout."""
+    label_budget: LabelBudgetBody | None = None
+    """You can verify this rollout, and its run may spend so much: the answer may be label_requested. Send the rollout
+    again then, with its label, or with no_label."""
+    no_label: bool | None = None
+    """The label was asked for and cannot be had: the verifier cannot say, or failed."""
 
     def draft(self) -> SubmissionDraft:
         """The rollout as validation takes it."""
@@ -126,6 +169,8 @@ class SubmissionBody(Body):
             self.deadline_ms,
             self.allow_partial,
             self.step,
+            None if self.label_budget is None else self.label_budget.draft(),
+            self.no_label,
         )
 
 
@@ -213,6 +258,13 @@ class SearchString(QueryString):
     """The text whose nearest queries are looked up."""
     k: int | None = Field(None, json_schema_extra={"minimum": 1, "maximum": 100})
     """How many; 8 where not given."""
+
+
+class SpendingString(QueryString):
+    """GET /v1/label-spending?run_id="""
+
+    run_id: str
+    """The training run."""
 
 
 REQUEST_BODIES: tuple[type[Body], ...] = (
