@@ -1,14 +1,23 @@
 from __future__ import annotations
 
-import random
+import asyncio
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from memreward_client.rollout_files import read_rollout_file
-from memreward_trainer.behaviour import Behaviour, behaviour_signatures
+from memreward_service.engine.behaviour_keys import ComparedBehaviour, compared
+from memreward_trainer.behaviour import Behaviour, rollout_behaviour
 from memreward_trainer.behaviour_inputs import example_inputs, input_sets
 from memreward_trainer.behaviour_quality import LabelledGroup, auc, report
+from memreward_trainer.sandbox.answers import Answer, AnswerKind
 from memreward_trainer.sandbox.query_code import query_code
 from memreward_trainer.sandbox.sandbox import LocalSandbox
 
@@ -22,41 +31,81 @@ BROKEN = "def largest(numbers:"
 ENDLESS = "def largest(numbers):\n    while True: pass"
 
 
-async def signatures(*programs: str, query: str = QUERY) -> list[Behaviour]:
-    return await behaviour_signatures(query, [f"```python\n{program}\n```" for program in programs], LocalSandbox())
+def fenced(program: str) -> str:
+    return f"Here it is:\n```python\n{program}\n```"
+
+
+async def behaviours(*programs: str, query: str = QUERY) -> list[Behaviour | None]:
+    sandbox = LocalSandbox()
+    return [await rollout_behaviour(query, fenced(program), sandbox) for program in programs]
+
+
+async def of_group(*programs: str, query: str = QUERY) -> list[ComparedBehaviour]:
+    found = compared(await behaviours(*programs, query=query))
+    assert None not in found
+    return [one for one in found if one is not None]
 
 
 async def test_equal_behaviour_has_an_equal_key_whatever_the_text() -> None:
-    loop, built_in, last = await signatures(LOOP, BUILT_IN, LAST)
-    assert loop.key == built_in.key
-    assert loop.key != last.key
+    loop, built_in, last = await of_group(LOOP, BUILT_IN, LAST)
+    assert loop.key == built_in.key != last.key
     assert loop.agreement == built_in.agreement > last.agreement > 0
-    assert loop.majority == 1.0 > last.majority > 0
 
 
 async def test_programs_that_do_nothing_agree_with_nobody() -> None:
-    found = await signatures(LOOP, FORGOT, FORGOT, BROKEN, BROKEN, ENDLESS)
-    assert len({one.key for one in found}) == 6
+    found = await of_group(LOOP, FORGOT, FORGOT, BROKEN, BROKEN, ENDLESS)
+    assert [one.key is None for one in found] == [False, True, True, True, True, True]
     assert [one.agreement > 0 for one in found] == [True, False, False, False, False, False]
 
 
-async def test_a_whole_group_that_fails_has_keys_of_its_own() -> None:
-    found = await signatures(BROKEN, ENDLESS, "import no_such_module\n" + LOOP)
-    assert len({one.key for one in found}) == 3
-    assert all(one.key is not None and one.agreement == one.majority == 0.0 for one in found)
+async def test_every_program_of_a_query_has_the_same_shape_and_its_outcomes_say_what_happened() -> None:
+    stops = "import os\ndef largest(xs): os._exit(1)"
+    large = "def largest(xs): return [0] * 10**6"
+    odd = f"class Ä{'b' * 80}(Exception): pass\ndef largest(xs): raise Ä{'b' * 80}"
+    found = [one for one in await behaviours(LOOP, FORGOT, BROKEN, ENDLESS, stops, large, odd) if one is not None]
+    assert len(found) == 7
+    assert len({tuple(map(len, one)) for one in found}) == 1
+    assert [{text[0] for text in one[0]} for one in found] == [{"v"}, {"n"}, {"x"}, {"t", "s"}, {"e"}, {"l"}, {"x"}]
+    assert set(found[2][0]) == {"xSyntaxError"}
+    assert all(re.fullmatch(r"[!-~]{1,32}", text) for one in found for row in one for text in row)
 
 
-async def test_the_result_does_not_depend_on_order_or_time() -> None:
-    programs = [LOOP, LAST, BUILT_IN, ENDLESS, FORGOT]
-    first = dict(zip(programs, await signatures(*programs), strict=True))
-    random.Random(1).shuffle(programs)
-    assert dict(zip(programs, await signatures(*programs), strict=True)) == first
+async def test_late_calls_are_told_from_those_that_were_not_tried() -> None:
+    (found,) = await behaviours(ENDLESS)
+    assert found is not None
+    texts = [text for row in found for text in row]
+    assert texts.count("t") == 6
+    assert set(texts) == {"t", "s"}
+
+
+async def test_the_result_depends_on_the_query_and_the_program_alone() -> None:
+    script = (
+        "import asyncio, json; from memreward_trainer.behaviour import rollout_behaviour;"
+        "from memreward_trainer.sandbox.sandbox import LocalSandbox;"
+        "print(json.dumps(asyncio.run(rollout_behaviour({!r}, {!r}, LocalSandbox()))))"
+    )
+    query = "def f(items: set[str]) -> list[str]:\n    '''Do.'''\n"
+    program = "import random\ndef f(items): return [*items, str(random.random())]"
+    (here,) = await behaviours(program, query=query)
+    for seed in ("1", "2"):
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", script.format(query, fenced(program)),
+            env=os.environ | {"PYTHONHASHSEED": seed}, stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        printed, _ = await process.communicate()
+        assert json.loads(printed) == json.loads(json.dumps(here))
+
+
+async def test_an_answer_that_was_given_is_the_program() -> None:
+    sandbox = LocalSandbox()
+    given = await rollout_behaviour(QUERY, "I think so.", sandbox, answer=LOOP)
+    assert given == await rollout_behaviour(QUERY, fenced(LOOP), sandbox)
 
 
 async def test_types_are_those_on_which_most_programs_return_a_value() -> None:
     query = 'def join(x):\n    """Join."""\n'
     upper, lower = "def join(x):\n    return x.upper()", "def join(x):\n    return x.lower().upper()"
-    found = await signatures(upper, lower, "def join(x):\n    return x.title()", query=query)
+    found = await of_group(upper, lower, "def join(x):\n    return x.title()", query=query)
     assert found[0].key == found[1].key != found[2].key
     assert 0 < found[2].agreement < found[0].agreement
 
@@ -64,7 +113,7 @@ async def test_types_are_those_on_which_most_programs_return_a_value() -> None:
 async def test_a_change_in_place_is_behaviour() -> None:
     query = 'def order(lst: list[int]) -> None:\n    """Sort lst in place."""\n'
     sort, by_slice = "def order(x):\n    x.sort()", "def order(x):\n    x[:] = sorted(x)"
-    found = await signatures(
+    found = await of_group(
         sort, by_slice, "def order(x):\n    x.reverse()", "def order(x):\n    sorted(x)", query=query
     )
     assert found[0].key == found[1].key
@@ -74,21 +123,48 @@ async def test_a_change_in_place_is_behaviour() -> None:
 
 async def test_what_python_calls_equal_is_equal() -> None:
     query = "def half(n: int) -> float:\n    '''Half.'''\n"
-    found = await signatures(
+    found = await of_group(
         "def half(n): return n / 2", "def half(n): return n * 0.5", "def half(n): return n // 2", query=query
     )
     assert found[0].key == found[1].key != found[2].key
 
 
-async def test_a_query_in_prose_takes_the_function_that_most_programs_define() -> None:
-    programs = ("def add(a, b): return a + b", "def add(a, b): return b + a", "def plus(a, b): return 3")
-    found = await signatures(*programs, query="Add two numbers.")
+async def test_equal_values_on_different_inputs_are_different_outcomes() -> None:
+    (found,) = await behaviours("def largest(xs): return 1")
+    assert found is not None
+    assert len(set(found[0])) == len(found[0])
+
+
+async def test_a_query_in_prose_takes_the_function_that_the_program_defines_last() -> None:
+    programs = (
+        "def add(a, b): return a + b", "def one(): pass\ndef add(a, b): return b + a", "def plus(a, b): return 3",
+    )  # fmt: skip
+    found = await of_group(*programs, query="Add two numbers.")
     assert found[0].key == found[1].key != found[2].key
-    assert found[2].agreement == 0.0
+    assert found[0].agreement > found[2].agreement
 
 
-async def test_where_nothing_can_be_called_there_is_no_key() -> None:
-    assert await signatures("print(1)", "print(2)", query="Print.") == [Behaviour(None, 0.0, 0.0)] * 2
+async def test_where_nothing_can_be_called_there_is_no_behaviour() -> None:
+    assert await behaviours("print(1)", "def f(:", query="Print.") == [None, None]
+
+
+async def test_a_program_that_the_machine_gave_no_time_has_no_behaviour() -> None:
+    class Kept:
+        async def call_rows(self, name: str, rows: Sequence[Any], most_late: int) -> list[Answer]:
+            return [Answer(AnswerKind.UNDECIDED)] * len(rows)
+
+    class Busy:
+        @asynccontextmanager
+        async def program(self, *_: object) -> AsyncIterator[Kept]:
+            yield Kept()
+
+    assert await rollout_behaviour(QUERY, fenced(LOOP), Busy()) is None  # type: ignore[arg-type]
+
+
+def test_a_query_that_shows_many_calls_has_a_bounded_number_of_inputs() -> None:
+    query = "def f(n: int):\n    '''Do.\n" + "".join(f"    >>> f({n})\n" for n in range(200)) + "    '''\n"
+    (only,) = input_sets(query_code(query), query)
+    assert len(only.inputs) == 16 + 24
 
 
 def test_calls_that_the_query_shows_are_inputs_and_settle_types() -> None:
@@ -126,9 +202,10 @@ def test_auc_counts_pairs() -> None:
 
 
 def test_the_report_has_a_row_for_each_measure() -> None:
-    group = LabelledGroup((1.0, 0.0), (Behaviour("a", 0.9, 1.0), Behaviour(None, 0.1, 0.0)))
+    group = LabelledGroup((1.0, 0.0), (ComparedBehaviour("a", 0.9), ComparedBehaviour(None, 0.1)))
     assert group.key_shares() == [0.5, 0.0]
-    assert report([group, group]).row_count == 4
+    assert group.agreements() == [0.9, 0.1]
+    assert report([group, group]).row_count == 3
 
 
 @pytest.mark.slow
@@ -139,8 +216,8 @@ async def test_agreement_of_behaviour_tells_right_from_wrong_on_real_programs() 
     sandbox = LocalSandbox()
     for query in list(read_rollout_file(ROLLOUTS / "humaneval.jsonl.gz"))[::3]:
         kept = query.rollouts[:8]
-        found = await behaviour_signatures(query.query, [one.response for one in kept], sandbox)
-        group = LabelledGroup(tuple(one.label or 0.0 for one in kept), tuple(found))
+        found = [await rollout_behaviour(query.query, one.response, sandbox) for one in kept]
+        group = LabelledGroup(tuple(one.label or 0.0 for one in kept), tuple(compared(found)))
         labels += group.labels
         shares += group.key_shares()
     quality = auc(labels, shares)

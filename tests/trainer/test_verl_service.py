@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,15 @@ import pytest
 
 from e2e.conftest import Trained, trained  # noqa: F401 (a fixture)
 from e2e.service_process import running
-from trainer.verl_parts import AgentLoop, GroupRewardManager, RewardWorker, byte_tokenizer, columns, verl_config
+from trainer.verl_parts import (
+    AgentLoop,
+    GroupRewardManager,
+    RewardWorker,
+    byte_tokenizer,
+    columns,
+    verl_config,
+    verl_verifier,
+)
 
 pytestmark = pytest.mark.slow
 GROUPS = 5
@@ -68,21 +77,115 @@ async def test_labelled_rollouts_are_in_the_memory_of_a_service_also_after_it_wa
     }
 
 
-async def one_by_one(url: str, folder: Path, groups: list[dict[str, Any]], size: int) -> dict[tuple[str, int], Any]:
+@pytest.mark.parametrize("verifier", ["math", "reward_function"])
+async def test_the_labels_that_the_service_asks_for_are_verified_and_are_evidence_for_their_siblings(
+    trained: Trained,  # noqa: F811
+    tmp_path: Path,
+    verifier: str,
+) -> None:
+    run_id, share = f"asked-{verifier}", 0.15
+    groups, truths = trained.groups(20), [str(query.ground_truth) for query in trained.new[:20]]
+    size = len(groups[0]["rollouts"])
+    asked: list[str] = []
+
+    def compute_score(solution_str: str, ground_truth: str, **_: Any) -> float:
+        asked.append(solution_str)
+        return true_label(ground_truth, solution_str)
+
+    def true_label(ground_truth: str, response: str) -> float:
+        known = {
+            each.response: each.label
+            for query in trained.new
+            for each in query.rollouts
+            if query.ground_truth == ground_truth
+        }
+        return float(known[response] or 0.0)
+
+    lines = (
+        f"+reward.memreward.label_share={share}",
+        f"+reward.memreward.verifier={verifier}",
+        "+reward.memreward.remember=false",
+    )
+    outputs = await one_by_one(trained.service.url, tmp_path, groups, size, run_id, truths, compute_score, *lines)
+    labelled = [place for place, output in outputs.items() if source_of(output) == "label"]
+    spent = trained.service.get("/v1/label-spending", run_id=run_id)
+    assert len(labelled) == spent["labels"] == sum(step["labels"] for step in spent["steps"])
+    assert spent["rollouts"] == len(groups) * size
+    assert 0 < spent["labels"] <= share * spent["rollouts"]
+    assert len(asked) == (len(labelled) if verifier == "reward_function" else 0)
+    # The same labels inside the groups of one call give the same rewards.
+    for group, truth in zip(groups, truths, strict=True):
+        for place, rollout in enumerate(group["rollouts"]):
+            if (group["group_id"], place) in labelled:
+                rollout["label"] = true_label(truth, rollout["response"])
+    whole = trained.service.post("/v1/rewards", {"groups": groups})
+    for group in whole["groups"]:
+        for place, told in enumerate(group["rollouts"]):
+            output = outputs[group["group_id"], place]
+            assert (output.reward_score, source_of(output)) == (told["reward"], told["source"])
+    assert {outputs[place].reward_score for place in labelled} == {0.0, 1.0}
+
+
+async def test_a_label_that_cannot_be_had_is_spent_and_the_group_is_predicted(
+    trained: Trained,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    def broken(**_: Any) -> float:
+        raise ValueError("the grader is away")
+
+    groups = trained.groups(GROUPS)
+    whole = trained.service.post("/v1/rewards", {"groups": groups})
+    size, truths = len(groups[0]["rollouts"]), ["0"] * GROUPS
+    line = "+reward.memreward.label_share=0.5"
+    outputs = await one_by_one(trained.service.url, tmp_path, groups, size, "broken", truths, broken, line)
+    for group in whole["groups"]:
+        for place, told in enumerate(group["rollouts"]):
+            output = outputs[group["group_id"], place]
+            assert (output.reward_score, source_of(output)) == (told["reward"], "gnn")
+    spent = trained.service.get("/v1/label-spending", run_id="broken")
+    assert 0 < spent["labels"] <= 0.5 * spent["rollouts"]
+
+
+def source_of(output: Any) -> Any:
+    return output.extra_fields["reward_extra_info"]["source"]
+
+
+async def one_by_one(
+    url: str,
+    folder: Path,
+    groups: list[dict[str, Any]],
+    size: int,
+    run_id: str = "one-by-one",
+    truths: Sequence[str] | None = None,
+    compute_score: Any = None,
+    *overrides: str,
+) -> dict[tuple[str, int], Any]:
     """(group, place) -> output of verl's agent loop, the rollouts sent in any order by three reward workers."""
-    config = verl_config(folder, url, "+reward.memreward.run_id=one-by-one", group_size=size)
-    managers = [GroupRewardManager(config, byte_tokenizer(), None) for _ in range(3)]
+    config = verl_config(folder, url, f"+reward.memreward.run_id={run_id}", *overrides, group_size=size)
+    managers = [GroupRewardManager(config, byte_tokenizer(), compute_score) for _ in range(3)]
     loop = AgentLoop(byte_tokenizer(), [RewardWorker(manager) for manager in managers])
-    places = [(group, place) for group in groups for place in range(size)]
+    places = [
+        (group, place, truth)
+        for group, truth in zip(groups, truths or [""] * len(groups), strict=True)
+        for place in range(size)
+    ]
     random.Random(3).shuffle(places)
     asked = (
         loop.score(
             group["rollouts"][place]["response"],
-            **columns(group["group_id"], place, group["query"]["text"], data_source=group["query"]["dataset"]),
+            **columns(
+                group["group_id"],
+                place,
+                group["query"]["text"],
+                data_source=group["query"]["dataset"],
+                reward_model={"ground_truth": truth},
+            ),
         )
-        for group, place in places
+        for group, place, truth in places
     )
     outputs = await asyncio.gather(*asked)
     for manager in managers:
         await manager.client.close()
-    return {(group["group_id"], place): output for (group, place), output in zip(places, outputs, strict=True)}
+        if isinstance(manager.true_rewards, verl_verifier.VerifierRewards):
+            await manager.true_rewards._verifier.close()
+    return {(group["group_id"], place): output for (group, place, _), output in zip(places, outputs, strict=True)}

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,15 @@ from fake_engine import FakeEngine
 from memreward_client import NotScored
 from memreward_service.records import Experience, ExperienceReceipt, StoredRollout
 from serving import Address, serving
-from trainer.verl_parts import AgentLoop, RewardLoopManager, TrainingStep, byte_tokenizer, columns, verl_config
+from trainer.verl_parts import (
+    AgentLoop,
+    RewardLoopManager,
+    TrainingStep,
+    byte_tokenizer,
+    columns,
+    verl_config,
+    verl_metrics,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]  # Ray and verl warn all the time
 GROUPS, GROUP_SIZE = 6, 4
@@ -203,6 +211,53 @@ async def test_a_label_set_decides_who_is_asked_for_which_group(start: Start, tm
     assert stored == sorted((f"query {g}", text(g, p), float(p == 3)) for g, p in expected)
     assert {(rollout.label_source, rollout.step) for _, rollout in engine.stored} == {("verifier", 3)}
     assert len({rollout.id for _, rollout in engine.stored}) == 11
+
+
+PROGRAM = "```python\ndef double(x):\n    return {body}\n```"
+BODIES = ("2 * x", "x + x", "x", "3 * x")
+
+
+async def test_programs_are_run_and_verified_in_the_workers(start: Start) -> None:
+    overrides = (
+        "++reward.memreward.domain=code",
+        "+reward.memreward.label_share=0.5",
+        "+reward.memreward.verifier=code",
+        "+reward.memreward.remember=false",
+    )
+    query = 'def double(x: int) -> int:\n    """Twice x."""\n'
+    row = {"extra_info": {"split": "train", "tests": ["assert double(3) == 6"]}}
+    engine = FakeEngine()
+    with serving(engine) as address:
+        loop = start(address.http, *overrides, count=2).loop
+        programs = [PROGRAM.format(body=body) for body in BODIES]
+        asked = (loop.score(text, **columns("uid-c", place, query, **row)) for place, text in enumerate(programs))
+        outputs = await asyncio.gather(*asked)
+    assert [output.reward_score for output in outputs] == [1.0, 1.0, 0.0, 0.0]
+    assert {output.extra_fields["reward_extra_info"]["source"] for output in outputs} == {"label"}
+    first = {each.rollout_index: each for each in engine.submitted if each.rollout.label is None}
+    again = {each.rollout_index: each for each in engine.submitted if each.rollout.label is not None}
+    assert len(engine.submitted) == 8
+    assert {place: each.rollout.label for place, each in again.items()} == {0: 1.0, 1: 1.0, 2: 0.0, 3: 0.0}
+    assert {each.label_budget.share for each in engine.submitted if each.label_budget} == {0.5}
+    behaviours = [first[place].rollout.behaviour for place in range(4)]
+    assert behaviours == [again[place].rollout.behaviour for place in range(4)]
+    assert None not in behaviours
+    assert behaviours[0] == behaviours[1]
+    assert len(set(behaviours)) == 3
+
+
+def test_the_sampler_tells_where_the_rewards_of_a_step_come_from(start: Start, service: Address) -> None:
+    overrides = (f"+trainer.v1.sampler.sampler_kwargs.url={service.http}", "+reward.memreward.on_unscored=0.5")
+    step = TrainingStep(start(service.http, *overrides).manager, verl_metrics.measured_sampler)
+    step.run({"uid-t": ["123456", "12", "unsure", "1234567"], "uid-u": ["12345678", "1", "12", "123"]})
+    # The rollouts were there before they were sampled, so the answer may still be on its way.
+    step.sampler.trust.settled()
+    overall = service.engine.trust().overall
+    assert step.metrics | step.sampler.trust.metrics() == {
+        "memreward/source/label": 0.0,
+        "memreward/source/gnn": 0.875,
+        "memreward/source/none": 0.125,
+    } | {f"memreward/trust/{name}": value for name, value in asdict(overall).items()}
 
 
 def test_a_masked_rollout_is_left_out_of_its_group_by_verls_own_parts(start: Start, service: Address) -> None:

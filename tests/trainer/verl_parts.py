@@ -40,18 +40,23 @@ with warnings.catch_warnings():
     from verl.utils.reward_score import default_compute_score
     from verl.workers.reward_manager.batch import BatchRewardManager
 
-    from memreward_trainer import verl_true_reward
+    from memreward_trainer import verl_metrics, verl_programs, verl_requests, verl_true_reward, verl_verifier
     from memreward_trainer.verl_reward import GroupRewardManager
 
 __all__ = [
     "BatchRewardManager",
     "DataProto",
     "NaiveRewardManager",
+    "ReplayBuffer",
     "RewardLoopManager",
     "compute_advantage",
     "get_custom_reward_fn",
     "process_validation_metrics",
+    "verl_metrics",
+    "verl_programs",
+    "verl_requests",
     "verl_true_reward",
+    "verl_verifier",
 ]
 
 ONE_STORAGE_UNIT = {"SimpleStorage": {"num_data_storage_units": 1, "total_storage_size": 1_000}}
@@ -136,10 +141,16 @@ def columns(uid: str, session_id: int, question: str, *, split: str = "train", *
 
 
 class TrainingStep:
-    """What verl's V1 trainer does with the rewards of a step: its agent loop, queue, replay buffer and advantages."""
+    """What verl's V1 trainer does with the rewards of a step: its agent loop, queue, replay buffer and advantages.
 
-    def __init__(self, manager: RewardLoopManager) -> None:
+    `metrics` are those that the `sampler` of the last step told.
+    """
+
+    def __init__(self, manager: RewardLoopManager, make_sampler: Callable[..., ReplayBuffer] = ReplayBuffer) -> None:
         self.config = manager.config
+        self.make_sampler = make_sampler
+        self.sampler: Any = None
+        self.metrics: dict[str, float] = {}
         tq.init(OmegaConf.merge(self.config.transfer_queue, {"enable": True, "backend": ONE_STORAGE_UNIT}))
         self.loop = AgentLoop(byte_tokenizer(), manager.reward_loop_worker_handles)
         self.worker = object.__new__(AgentLoopWorkerTQ.__ray_metadata__.modified_class)
@@ -154,9 +165,15 @@ class TrainingStep:
         tags = [{"is_prompt": True, "status": "pending", "global_steps": 3} for _ in groups]
         tq.kv_batch_put(keys=list(groups), partition_id="train", tags=tags)
         asyncio.run(self._generate(groups))
-        sampler = {"sampler_kwargs": {}, "trainer_config": self.config.trainer, "poll_interval": 0.1}
-        buffer = ReplayBuffer("sync", max_off_policy_threshold=None, max_off_policy_strategy="drop", **sampler)
-        batch, _ = buffer.sample(global_steps=3, partition_id="train", batch_size=len(groups))
+        self.sampler = self.make_sampler(
+            trainer_mode="sync",
+            trainer_config=self.config.trainer,
+            max_off_policy_threshold=None,
+            max_off_policy_strategy="drop",
+            sampler_kwargs=self.config.trainer.v1.sampler.sampler_kwargs,
+            poll_interval=0.1,
+        )
+        batch, self.metrics = self.sampler.sample(global_steps=3, partition_id="train", batch_size=len(groups))
         fields = ["uid", "response_mask", "rm_scores"]
         read = tq.kv_batch_get(keys=batch.keys, partition_id="train", select_fields=fields)
         data = DataProto(batch=read.to_padded_tensor())
@@ -235,9 +252,15 @@ def manager_with(
     def fail(_: Any) -> Any:
         raise judge  # type: ignore[misc]
 
-    service = FakeService(lambda *_: None) if isinstance(judge, MemRewardError) else FakeService(judge)
+    if isinstance(judge, MemRewardError):
+        return manager_before(config, fail, compute_score), FakeService(lambda *_: None)
+    service = FakeService(judge)
+    return manager_before(config, service, compute_score), service
+
+
+def manager_before(config: Any, handler: Any, compute_score: Any = default_compute_score) -> GroupRewardManager:
+    """A manager whose service is this handler of calls."""
     manager = manager_in_a_loop(config, compute_score)
-    transport = MockTransport(fail if isinstance(judge, MemRewardError) else service)
-    manager.client = AsyncRewardClient(transport=transport, retries=Retries(attempts=1))
-    manager.experience.client = manager.client
-    return manager, service
+    client = AsyncRewardClient(transport=MockTransport(handler), retries=Retries(attempts=1))
+    manager.client = manager.submitter.client = manager.experience.client = client
+    return manager

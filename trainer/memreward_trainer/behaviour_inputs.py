@@ -1,8 +1,8 @@
 """Inputs on which the programs of a group are compared: from the types of the function asked for, and from its query.
 
 An annotated parameter has the type it says. For the others the types are tried in combinations of a small pool, the
-likelier ones first (by the names of the parameters); behaviour.py keeps the combination on which most programs return
-a value. Values are drawn with a seed made of the function's name and the types, so a query always gets the same ones.
+likelier ones first (by the names of the parameters); the service keeps the combination on which the group returns
+values. Values are drawn with a seed made of the function's name and the types, so a query always gets the same ones.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from memreward_trainer.sandbox.query_code import QueryCode
 
 COMBINATIONS = 48
 """Combinations of types that are tried at most."""
+MOST_SHOWN = 16
+"""Calls that the query shows of which inputs are made, at most."""
 POOL = ("int", "str", "list[int]", "list[str]", "float", "list[list[int]]", "tuple[int, int]", "list[float]")
 """Types of a parameter that says nothing about itself."""
 NAMES = (
@@ -55,7 +57,7 @@ def input_sets(code: QueryCode, text: str) -> list[InputSet]:
     parameters = [*function.args.posonlyargs, *function.args.args]
     if not parameters:
         return [InputSet((), ((),))]
-    shown = tuple(row for row in example_inputs(code, text) if len(row) == len(parameters))
+    shown = tuple(row for row in example_inputs(code, text) if len(row) == len(parameters))[:MOST_SHOWN]
     choices = [_types(parameter, [row[place] for row in shown]) for place, parameter in enumerate(parameters)]
     alphabet, signed = _alphabet(function, text), not _UNSIGNED.search(text)
     sets = (_input_set(function.name, types, alphabet, signed) for types in _combinations(choices))

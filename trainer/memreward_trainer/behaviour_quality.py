@@ -22,31 +22,36 @@ from rich.progress import track
 from rich.table import Table
 
 from memreward_client.rollout_files import read_rollout_file
-from memreward_trainer.behaviour import Behaviour, behaviour_signatures
+from memreward_service.engine.behaviour_keys import ComparedBehaviour, compared
+from memreward_trainer.behaviour import rollout_behaviour
 from memreward_trainer.sandbox.isolation import Isolation
 from memreward_trainer.sandbox.sandbox import LocalSandbox
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledGroup:
-    """The labels of one group beside what its programs did."""
+    """The labels of one group beside what the service makes of its behaviours."""
 
     labels: tuple[float, ...]
-    behaviours: tuple[Behaviour, ...]
+    compared: tuple[ComparedBehaviour | None, ...]
 
     def key_shares(self) -> list[float]:
         """Share of the group with the same key; 0 without a key."""
-        counts = Counter(one.key for one in self.behaviours)
-        return [counts[one.key] / len(self.behaviours) if one.key is not None else 0.0 for one in self.behaviours]
+        counts = Counter(one.key for one in self.compared if one is not None)
+        return [
+            counts[one.key] / len(self.compared) if one is not None and one.key is not None else 0.0
+            for one in self.compared
+        ]
+
+    def agreements(self) -> list[float]:
+        """Partial agreement with the group; 0 where no behaviour is known."""
+        return [0.0 if one is None else one.agreement for one in self.compared]
 
 
 MEASURES: dict[str, Callable[[LabelledGroup], list[float]]] = {
     "share of the same key": LabelledGroup.key_shares,
-    "agreement": lambda group: [one.agreement for one in group.behaviours],
-    "majority": lambda group: [one.majority for one in group.behaviours],
-    "share + agreement": lambda group: [
-        share + one.agreement for share, one in zip(group.key_shares(), group.behaviours, strict=True)
-    ],
+    "agreement": LabelledGroup.agreements,
+    "share + agreement": lambda group: list(map(sum, zip(group.key_shares(), group.agreements(), strict=True))),
 }
 """What is compared with the labels."""
 
@@ -80,7 +85,7 @@ def main(
     rollouts: Annotated[int, typer.Option(help="The first so many rollouts of a query.")] = 8,
     isolation: Annotated[Isolation, typer.Option(help="How programs are isolated.")] = Isolation.AUTO,
 ) -> None:
-    """Print the AUC of behaviour signatures on FILE."""
+    """Print the AUC of the agreement of behaviours on FILE."""
     asyncio.run(_measure(file, rollouts, isolation))
 
 
@@ -92,9 +97,9 @@ async def _measure(file: Path, rollouts: int, isolation: Isolation) -> None:
         if any(one.label is None for one in kept):
             raise typer.BadParameter(f"The query {query.id} has rollouts without a label: label all of them.")
         start = time.monotonic()
-        found = await behaviour_signatures(query.query, [one.response for one in kept], sandbox)
+        found = await asyncio.gather(*(rollout_behaviour(query.query, one.response, sandbox) for one in kept))
         seconds += time.monotonic() - start
-        groups.append(LabelledGroup(tuple(one.label or 0.0 for one in kept), tuple(found)))
+        groups.append(LabelledGroup(tuple(one.label or 0.0 for one in kept), tuple(compared(found))))
     console.print(report(groups))
     console.print(f"{len(groups)} queries, isolation {sandbox.isolation}, {seconds / len(groups):.2f} s a query")
 

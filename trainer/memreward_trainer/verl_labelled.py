@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import numbers
+from collections import Counter
 from typing import Any
 
 from memreward_trainer.label_sets import LabelSet, LabelSetError
@@ -89,12 +90,14 @@ class LabelledQueries:
 class RewardTally(Tally):
     """How many rollouts this worker has scored, `labelled` of them by their true reward, and how many it has not.
 
+    `asked`: labels that the service has asked for; `refused`: those of them that could not be had, by cause.
     Told in the log with every rollout without a reward, and, at level INFO, when a step begins.
     """
 
     def __init__(self, *, with_labels: bool) -> None:
         super().__init__()
-        self.labelled = 0
+        self.labelled = self.asked = 0
+        self.refused: Counter[str] = Counter()
         self._with_labels = with_labels
         self._step: int | None = None
 
@@ -111,4 +114,10 @@ class RewardTally(Tally):
 
     def __str__(self) -> str:
         told = super().__str__()
-        return f"{told}; {self.labelled} labelled, {self.predicted} predicted" if self._with_labels else told
+        if self._with_labels:
+            told += f"; {self.labelled} labelled, {self.predicted} predicted"
+        if self.asked:
+            told += f"; {self.asked} labels asked for, {self.refused.total()} not given"
+            causes = ", ".join(f"{cause} {count}" for cause, count in sorted(self.refused.items()))
+            told += f" ({causes})" if causes else ""
+        return told

@@ -10,8 +10,10 @@ place in its group, and the call waits until the service has its siblings.
     +reward.memreward.url=http://127.0.0.1:8080
     +reward.memreward.domain=math
 
-Rows of a validation get the true reward of verl's own reward function and are never sent. Training rows whose query is
-in a label set (verl_labelled.py) get it too: they are not predicted, but stored as experience (verl_experience.py). All
+Rows of a validation get the true reward of verl's own reward function and are never sent. Training rows get a true
+reward, of that function or of another verifier (verifier_choice.py), in two ways: those whose query is in a label set
+(verl_labelled.py), which are never sent, and those whose label the service asks for (verl_requests.py). Both are stored
+as experience (verl_experience.py). Programs are run in a sandbox and compared by what they do (verl_programs.py). All
 other keys are in verl_settings.py.
 """
 
@@ -20,6 +22,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+from dataclasses import replace
 from typing import Any
 
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
@@ -29,11 +32,15 @@ from memreward_client import AsyncRewardClient, MemRewardError, NotScored, Rollo
 from memreward_trainer import verl_advantage
 from memreward_trainer.outcomes import Outcome
 from memreward_trainer.unscored import is_about_the_rollout
+from memreward_trainer.verifier_choice import REWARD_FUNCTION, chosen_verifier
 from memreward_trainer.verl_experience import LabelledExperience
 from memreward_trainer.verl_labelled import LabelledQueries, RewardTally
+from memreward_trainer.verl_programs import ProgramBehaviour, sandbox_for
+from memreward_trainer.verl_requests import TrueReward, VerifyingSubmitter
 from memreward_trainer.verl_rows import RolloutRow, is_training, response_tokens
 from memreward_trainer.verl_settings import VerlSettings
 from memreward_trainer.verl_true_reward import NoTrueReward, TrueRewards
+from memreward_trainer.verl_verifier import VerifierRewards
 
 # The estimator is there as soon as verl loads the class, in the trainer's process too.
 __all__ = ["GroupRewardManager", "verl_advantage"]
@@ -60,17 +67,26 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         """verl's own signature; `compute_score` gives the true rewards.
 
         Raises:
-            ValueError: `config.reward.memreward` cannot be, or its label set cannot be read.
+            ValueError: `config.reward.memreward` cannot be, its label set cannot be read, or programs cannot be run.
         """
         super().__init__(config, tokenizer, compute_score)
         self.settings = VerlSettings.of(config)
         self.labelled = LabelledQueries.of(self.settings)
-        self.tally = RewardTally(with_labels=self.labelled is not None)
+        labels = self.labelled is not None or self.settings.label_share is not None
+        self.tally = RewardTally(with_labels=labels)
         asking = (config, tokenizer, compute_score, reward_router_address, reward_model_tokenizer)
         self._validation = NaiveRewardManager(*asking)
-        self._true_rewards = TrueRewards(*asking, self.settings.verify_seconds)
+        sandbox = sandbox_for(self.settings, int(config.reward.num_workers))
+        self.true_rewards: TrueReward
+        if self.settings.verifier == REWARD_FUNCTION:
+            self.true_rewards = TrueRewards(*asking, self.settings.verify_seconds)
+        else:
+            verifier = chosen_verifier(self.settings.verifier, self.settings.verify_seconds, sandbox)
+            self.true_rewards = VerifierRewards(self.settings, tokenizer, verifier)
+        self.behaviour = ProgramBehaviour(self.settings, sandbox)
         connection = self.settings.connection
         self.client = AsyncRewardClient(connection.url, api_key=connection.api_key)
+        self.submitter = VerifyingSubmitter(self.client, self.settings, self.true_rewards, self.tally, self._remember)
         self.experience = LabelledExperience(self.client)
         rollouts, places = self.settings.waiting(config)
         if rollouts > places:
@@ -99,7 +115,7 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         self.tally.reached(read.step)
         if self.labelled is not None and self.labelled.holds(row.non_tensor_batch):
             return await self._verified(data, read)
-        return await self._predicted(row, read)
+        return await self._predicted(data, read)
 
     async def _validated(self, data: Any) -> dict[str, Any]:
         result: dict[str, Any] = await self._validation.run_single(data)
@@ -107,43 +123,53 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         return result | {"reward_extra_info": provenance | result["reward_extra_info"]}
 
     async def _verified(self, data: Any, read: RolloutRow) -> dict[str, Any]:
-        """The true reward of a labelled rollout; never a prediction."""
+        """The true reward of a rollout whose query is in the label set; never a prediction."""
         try:
-            reward = await self._true_rewards.of(data)
+            reward = await self.true_rewards.of(data)
         except NoTrueReward as error:
             outcome = Outcome(None, None, error.status, None, None)
             return self._unscored(read, outcome, error, to_correct=error.to_correct)
         self.tally.scored += 1
         self.tally.labelled += 1
         if self.settings.remember:
-            response = await self._response(data[-1:][0])
-            place = f"{self.settings.run_id}/{read.group_id}/{read.rollout_index}"
-            rollout = Rollout(response, label=reward)
-            self.experience.add(read.query, StoredRollout(rollout, place, "verifier", self.settings.policy, read.step))
+            submission = await self._submission(data[-1:][0], read)
+            self._remember(replace(submission, rollout=replace(submission.rollout, label=reward)))
         return _result(reward, reward, Outcome(reward, None, "ok", "label", None))
 
-    async def _predicted(self, row: Any, read: RolloutRow) -> dict[str, Any]:
-        """The reward that the service answers; never the true one."""
-        submission = Submission(
-            run_id=self.settings.run_id,
-            group_id=read.group_id,
-            rollout_index=read.rollout_index,
-            group_size=self.settings.group_size,
-            query=read.query,
-            rollout=Rollout(await self._response(row)),
-            step=read.step,
-        )
+    async def _predicted(self, data: Any, read: RolloutRow) -> dict[str, Any]:
+        """The reward that the service answers: a label only where it has asked for it."""
+        ends = asyncio.get_running_loop().time() + self.settings.deadline_seconds
+        submission = await self._submission(data[-1:][0], read)
         try:
-            answer = await self.client.submit(
-                submission, deadline=self.settings.deadline_seconds, allow_partial=self.settings.allow_partial
-            )
+            answer = await self.submitter.submit(submission, data, ends)
         except MemRewardError as error:
             return self._unscored(read, Outcome.failed(error), error, to_correct=not is_about_the_rollout(error))
         outcome = Outcome.told(answer, answer.model_version)
         if outcome.reward is None:
             return self._unscored(read, outcome)
         self.tally.scored += 1
+        self.tally.labelled += outcome.source == "label"
         return _result(outcome.reward, outcome.reward, outcome)
+
+    async def _submission(self, row: Any, read: RolloutRow) -> Submission:
+        response = await self._response(row)
+        return Submission(
+            run_id=self.settings.run_id,
+            group_id=read.group_id,
+            rollout_index=read.rollout_index,
+            group_size=self.settings.group_size,
+            query=read.query,
+            rollout=Rollout(response, behaviour=await self.behaviour.of(read.query, response)),
+            step=read.step,
+            label_budget=self.settings.label_budget,
+        )
+
+    def _remember(self, labelled: Submission) -> None:
+        """Store a rollout whose label is known, in the background."""
+        if self.settings.remember:
+            place = f"{labelled.run_id}/{labelled.group_id}/{labelled.rollout_index}"
+            rollout = StoredRollout(labelled.rollout, place, "verifier", self.settings.policy, labelled.step)
+            self.experience.add(labelled.query, rollout)
 
     async def _response(self, row: Any) -> str:
         text: str = await asyncio.to_thread(self.tokenizer.decode, response_tokens(row), skip_special_tokens=True)

@@ -13,15 +13,20 @@ from typing import Any
 
 import ray
 
-from memreward_client import Domain
+from memreward_client import Domain, LabelBudget
 from memreward_trainer.connection import Connection
 from memreward_trainer.domains import known_domain
 from memreward_trainer.unscored import UnscoredRule
+from memreward_trainer.verifier_choice import REWARD_FUNCTION, VerifierChoice, is_external, known_verifier
 
 STOPPING_ESTIMATOR = "memreward_grpo"
 """Name of the advantage estimator (verl_advantage.py) that ends the run on a rollout without a reward."""
+MEASURED_SAMPLER = "memreward_trainer.verl_metrics"
+"""Where the sampler is that adds metrics (verl_metrics.py)."""
 WAITING_CALLS = 1_000
 """Calls that a Ray actor with coroutine methods, as verl's reward workers are, holds at once."""
+LABEL_MARGIN_SECONDS = 15.0
+"""How much longer than a verification may take the service waits for a label: for the way there and back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +67,22 @@ class VerlSettings:
     """Which ratio of the label set holds, for example 0.2."""
     id_field: str = "extra_info.index"
     """Where a row has the id of its query in the label set."""
+    label_share: float | None = None
+    """The service may ask for the labels of this share of the rollouts that it is sent, of every step; above 0, at most
+    1, for example 0.17. Default: it asks for none."""
+    label_limit: int | None = None
+    """Labels that the service may ask for in the whole run. Default: as many as the share allows."""
+    verifier: VerifierChoice = REWARD_FUNCTION
+    """Who tells the true reward of training rows, see verifier_choice.py. Default: verl's own reward function."""
+    truth_field: str = "reward_model.ground_truth"
+    """Where a row has the reference answer for a verifier that is not verl's own reward function."""
+    tests_field: str = "extra_info.tests"
+    """Where a row has the tests for such a verifier: one or a list of them."""
     verify_seconds: float = 60.0
-    """Longest time for verl's reward function on one labelled rollout."""
+    """Longest time for the verification of one rollout."""
+    behaviour: bool | None = None
+    """Run the programs of rollouts, and send what they do, so that the service compares them by it. Default: where the
+    domain is code."""
     remember: bool = True
     """Store the labelled rollouts, in the background, as experience."""
     policy: str | None = None
@@ -94,6 +113,8 @@ class VerlSettings:
         if "domains" in given:
             given["domains"] = {str(source): known_domain(name) for source, name in given["domains"].items()}
         given["domain"] = known_domain(given.get("domain"))
+        if "verifier" in given:
+            given["verifier"] = known_verifier(given["verifier"])
         given.setdefault("run_id", _run_id(config))
         given.setdefault("policy", _policy(config))
         settings = cls(connection=connection, group_size=int(config.actor_rollout_ref.rollout.n), **given)
@@ -111,6 +132,8 @@ class VerlSettings:
             )
         if self.label_ratio is not None and not isinstance(self.label_ratio, int | float):
             raise ValueError(f"reward.memreward.label_ratio is {self.label_ratio!r}: give a number, for example 0.2.")
+        self._check_labels()
+        _check_sampler(config)
         estimator = str(config.algorithm.adv_estimator)
         if self.on_unscored.action == "raise" and estimator != STOPPING_ESTIMATOR:
             raise ValueError(
@@ -119,9 +142,71 @@ class VerlSettings:
                 "so the run can only be ended where advantages are computed."
             )
 
+    def _check_labels(self) -> None:
+        share, limit = self.label_share, self.label_limit
+        if share is not None and not (_is_number(share) and 0 < share <= 1):
+            raise ValueError(
+                f"reward.memreward.label_share is {share!r}: give a number above 0 and at most 1, for example 0.17."
+            )
+        if limit is not None and (share is None or isinstance(limit, bool) or not isinstance(limit, int) or limit < 1):
+            raise ValueError(
+                f"reward.memreward.label_limit is {limit!r}: give a whole number from 1, beside a label_share."
+            )
+        if self.label_budget is not None and self.label_budget.deadline_seconds >= self.deadline_seconds:
+            raise ValueError(
+                f"reward.memreward.deadline_seconds is {self.deadline_seconds:g}, which leaves no time to verify a "
+                f"rollout: give more than verify_seconds + {LABEL_MARGIN_SECONDS:g}, or lower verify_seconds."
+            )
+        if self.verifier != REWARD_FUNCTION and share is None and self.label_set is None:
+            raise ValueError(
+                "reward.memreward.verifier is set, and nothing is verified: add a label_share, or a label_set."
+            )
+        if is_external(self.verifier) and self.domain is None:
+            raise ValueError("reward.memreward.verifier is told the domain of a rollout: set reward.memreward.domain.")
+        if self.behaviour is not None and not isinstance(self.behaviour, bool):
+            raise ValueError(f"reward.memreward.behaviour is {self.behaviour!r}: give true, false or null.")
+
+    @property
+    def label_budget(self) -> LabelBudget | None:
+        """What the run may spend on labels that the service asks for; None where it may ask for none."""
+        if self.label_share is None:
+            return None
+        waited = float(self.verify_seconds) + LABEL_MARGIN_SECONDS
+        return LabelBudget(float(self.label_share), self.label_limit, waited)
+
+    @property
+    def programs(self) -> tuple[str, ...]:
+        """Why programs run in the reward workers; empty where none does."""
+        code = "code" in (self.domain, *self.domains.values())
+        compared = code if self.behaviour is None else self.behaviour
+        reasons = ("behaviour, which is on for the domain code",) if compared else ()
+        return (*reasons, "verifier=code") if self.verifier == "code" else reasons
+
+    def compares_behaviour(self, domain: Domain | None) -> bool:
+        """Whether the programs of a row of this domain are run, and compared by what they do."""
+        return domain == "code" if self.behaviour is None else self.behaviour
+
     def waiting(self, config: Any) -> tuple[int, int]:
         """(rollouts of one step, calls that all reward workers together can hold while groups fill up)."""
         return int(config.data.train_batch_size) * self.group_size, int(config.reward.num_workers) * WAITING_CALLS
+
+
+def _check_sampler(config: Any) -> None:
+    """verl gives these settings to its built-in sampler only, and ignores them in silence beside another one."""
+    sampler = config.trainer.v1.sampler
+    if MEASURED_SAMPLER not in str(sampler.custom_sampler.path):
+        return
+    filtered = bool((config.algorithm.get("filter_groups") or {}).get("enable"))
+    ignored = {"algorithm.filter_groups": filtered, "sync_refill_failed_groups": sampler.sync_refill_failed_groups}
+    if given := [name for name, on in ignored.items() if on]:
+        raise ValueError(
+            f"verl ignores {' and '.join(given)} where trainer.v1.sampler.custom_sampler is set: leave out either "
+            f"these, or {MEASURED_SAMPLER}, which only adds metrics."
+        )
+
+
+def _is_number(given: Any) -> bool:
+    return isinstance(given, int | float) and not isinstance(given, bool)
 
 
 def _names(given: Any) -> tuple[str, ...]:

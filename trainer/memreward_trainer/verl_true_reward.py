@@ -88,14 +88,20 @@ class TrueRewards:
             )
         running = _thread(lambda: self._function(**asked))
         waiting = asyncio.wrap_future(running)
-        done, _ = await asyncio.wait([waiting], timeout=self._seconds)
-        if done:
-            return waiting.result()
-        waiting.cancel()
-        self.hanging += 1
-        loop = asyncio.get_running_loop()
-        running.add_done_callback(lambda _: None if loop.is_closed() else loop.call_soon_threadsafe(self._returned))
-        raise self._late()
+        try:
+            done, _ = await asyncio.wait([waiting], timeout=self._seconds)
+            if done:
+                return waiting.result()
+            raise self._late()
+        finally:
+            if not waiting.done():
+                # Too late, or the caller no longer waits.
+                waiting.cancel()
+                self.hanging += 1
+                loop = asyncio.get_running_loop()
+                running.add_done_callback(
+                    lambda _: None if loop.is_closed() else loop.call_soon_threadsafe(self._returned)
+                )
 
     def _late(self) -> NoTrueReward:
         return NoTrueReward("verifier_timeout", f"the reward function took more than {self._seconds:g} seconds")

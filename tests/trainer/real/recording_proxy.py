@@ -39,13 +39,19 @@ class RecordingProxy:
     """Requests that never got one, because their connection ended."""
 
     def rewards(self) -> dict[tuple[str, int], dict[str, Any]]:
-        """(group, rollout) -> the one answer to that rollout that was not a timeout; two different ones are a fault."""
+        """(group, rollout) -> the one answer to that rollout that was its last; two different ones are a fault."""
         told: dict[tuple[str, int], dict[str, Any]] = {}
         for each in self.exchanges:
-            if each.path == "/v1/rollouts" and each.status == 200 and each.answer["status"] != "timeout":
+            going_on = ("timeout", "label_requested")
+            if each.path == "/v1/rollouts" and each.status == 200 and each.answer["status"] not in going_on:
                 place = (each.answer["group_id"], each.answer["rollout_index"])
                 assert told.setdefault(place, each.answer) == each.answer, place
         return told
+
+    def label_requests(self) -> set[tuple[str, int]]:
+        """(group, rollout) of those whose label the service asked for."""
+        asked = [each.answer for each in self.exchanges if each.path == "/v1/rollouts" and each.status == 200]
+        return {(each["group_id"], each["rollout_index"]) for each in asked if each["status"] == "label_requested"}
 
     def submissions(self) -> list[dict[str, Any]]:
         """The request of every rollout that was answered."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -108,11 +109,18 @@ class VerlRun:
     """A run in a session of its own, ended with all that it started. `folder` receives all that it writes.
 
     It trains on `queries`, rewarded by the service at `url`, and is validated before and after on `held_out`, where
-    there are any, by their truth.
+    there are any, by their truth. `overrides` are further lines of its configuration.
     """
 
     def __init__(
-        self, folder: Path, policy: Path, url: str, steps: int, queries: Sequence[Sum], held_out: Sequence[Sum] = ()
+        self,
+        folder: Path,
+        policy: Path,
+        url: str,
+        steps: int,
+        queries: Sequence[Sum],
+        held_out: Sequence[Sum] = (),
+        overrides: Sequence[str] = (),
     ) -> None:
         self.folder = folder
         self.dump = folder / "dump"
@@ -134,6 +142,7 @@ class VerlRun:
             f"trainer.test_freq={steps if held_out else -1}",
             f"+ray_kwargs.ray_init._temp_dir={self.ray}",
             *memreward(url),
+            *overrides,
         ]
         with self.log_file.open("wb") as log:
             self.process = subprocess.Popen(
@@ -160,6 +169,19 @@ class VerlRun:
     def samples(self) -> list[Sample]:
         """Every sample of every step, in order."""
         return [sample for step in range(1, self.steps_done() + 1) for sample in _samples(self.dump, step)]
+
+    def metrics(self, name: str) -> dict[int, float]:
+        """Step -> the value of a metric, as verl's console logger told it."""
+        lines = [line for line in self.log.splitlines() if re.search(r"\bstep:\d+ - ", line)]
+        found = [
+            (re.search(r"\bstep:(\d+) - ", line), re.search(rf" - {re.escape(name)}:(\S+)", line)) for line in lines
+        ]
+        number = re.compile(r"[-+.\de]+")
+        return {
+            int(step[1]): float(told[0])
+            for step, value in found
+            if step and value and (told := number.search(value[1].removeprefix("np.float64")))
+        }
 
     def validated(self, step: int) -> list[Sample]:
         """Every sample of the validation after so many steps."""
