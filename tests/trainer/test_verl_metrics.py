@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import inspect
 import threading
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from memreward_client import FakeService, MockTransport, Retries, RewardClient, TrustFigures, TrustReport, Unreachable
+from memreward_client import (
+    DomainTrust,
+    FakeService,
+    MockTransport,
+    Retries,
+    RewardClient,
+    TrustFigures,
+    TrustReport,
+    Unreachable,
+)
 from trainer.verl_parts import ReplayBuffer, verl_metrics
 
 FIGURES = TrustFigures(240, 0.05, 0.93, 0.125, None, 0.04)
@@ -47,6 +57,20 @@ def test_an_answer_is_told_once_and_without_what_is_not_defined() -> None:
     follower.settled()
     assert follower.metrics() == TOLD
     assert follower.metrics() == {}
+
+
+def test_every_domain_is_told_beside_all_together() -> None:
+    service = trusted()
+    math = DomainTrust("math", False, "The AUC is under the bound.", TrustFigures(40, None, 0.5, None, None, None), ())
+    service.trust = replace(service.trust, domains=(math,))
+    follower = following(service)
+    follower.ask()
+    follower.settled()
+    assert follower.metrics() == TOLD | {
+        "memreward/trust/math/rollouts": 40.0,
+        "memreward/trust/math/auc": 0.5,
+        "memreward/trust/math/trusted": 0.0,
+    }
 
 
 def test_asking_waits_for_nobody_and_asks_one_question_at_a_time() -> None:

@@ -5,8 +5,10 @@ step, which users may bring: this is verl's own sampler, which tells beside the 
 
     memreward/source/{label,gnn,none}      shares of the rollouts trained on, by where their reward comes from
     memreward/trust/{rollouts,share_abstained,auc,false_positive_rate,false_negative_rate,calibration_error}
+    memreward/trust/<domain>/{trusted, and the same}
 
-where the second line is the overall trust of the service (GET /v1/trust), asked for once a step in the background:
+where the second line is the overall trust of the service (GET /v1/trust), the third that in each domain, asked for once
+a step in the background:
 
     trainer.v1.sampler.custom_sampler.path=pkg://memreward_trainer.verl_metrics
     trainer.v1.sampler.custom_sampler.name=measured_sampler
@@ -25,7 +27,7 @@ from typing import Any
 import transfer_queue  # type: ignore[import-untyped]
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
-from memreward_client import MemRewardError, Retries, RewardClient, TrustReport
+from memreward_client import MemRewardError, Retries, RewardClient, TrustFigures, TrustReport
 from memreward_trainer.connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -82,8 +84,11 @@ class TrustFollower:
         told, self._told = self._told, None
         if told is None:
             return {}
-        figures: Mapping[str, float | None] = asdict(told.overall)
-        return {f"memreward/trust/{name}": float(value) for name, value in figures.items() if value is not None}
+        metrics = _named("memreward/trust", told.overall)
+        for each in told.domains:
+            metrics |= _named(f"memreward/trust/{each.domain}", each.figures)
+            metrics[f"memreward/trust/{each.domain}/trusted"] = float(each.trusted)
+        return metrics
 
     def _ask(self) -> None:
         try:
@@ -94,6 +99,10 @@ class TrustFollower:
             if not self._failed:
                 self._failed = True
                 logger.warning("The service did not tell its trust, so it is not among the metrics: %s", error)
+
+
+def _named(prefix: str, figures: TrustFigures) -> dict[str, float]:
+    return {f"{prefix}/{name}": float(value) for name, value in asdict(figures).items() if value is not None}
 
 
 def source_shares(infos: Iterable[Mapping[str, Any]]) -> dict[str, float]:
