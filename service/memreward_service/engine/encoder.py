@@ -145,3 +145,10 @@ def _revision(model: SentenceTransformer) -> str:
     digest.update(repr(sorted(model.tokenizer.get_vocab().items())).encode("utf-8", "surrogatepass"))
     digest.update(str(model.max_seq_length).encode())
     return digest.hexdigest()[:12]
+
+
+def resolved_device(device: str) -> str:
+    """`auto` is the GPU where PyTorch sees one."""
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    return device

@@ -23,11 +23,11 @@ from memreward_service.engine.admission import Admission
 from memreward_service.engine.batching import Batcher
 from memreward_service.engine.embedder import Embedder
 from memreward_service.engine.embedding_cache import EmbeddingCache
-from memreward_service.engine.encoder import Encoder, SentenceEncoder, Vectors
+from memreward_service.engine.encoder import Encoder, SentenceEncoder, Vectors, resolved_device
 from memreward_service.engine.group_batch import ParsedGroup, parse_group
 from memreward_service.engine.label_planner import plan_and_sample
 from memreward_service.engine.label_requests import LabelRequests
-from memreward_service.engine.memory import Memory, NearQuery
+from memreward_service.engine.memory import NearQuery, opened_memory
 from memreward_service.engine.memory_builder import RETRY_SECONDS, MemoryBuilder
 from memreward_service.engine.model_registry import ModelRegistry
 from memreward_service.engine.rendezvous import Rendezvous
@@ -116,9 +116,11 @@ class Engine:
 
     async def start(self) -> None:
         """Load the memory snapshot and the active model, replay what is newer, start the workers."""
+        shape = self._encoder.dimension, self._encoder.revision, self._settings.exact_index_limit
+        folder = self._settings.data_dir / "snapshot"
+        memory = await asyncio.to_thread(lambda: opened_memory(folder, shape, self._store.counts().version))
         self._builder = MemoryBuilder(
-            await asyncio.to_thread(self._opened_memory), self._store, self._embedder, self._compute,
-            self._settings.data_dir / "snapshot", self._settings.snapshot_seconds,
+            memory, self._store, self._embedder, self._compute, folder, self._settings.snapshot_seconds,
         )  # fmt: skip
         self._batcher: Batcher[Question, Reply] = Batcher(
             self._replies, self._settings.max_batch_rollouts, lambda question: question.rollouts
@@ -279,20 +281,6 @@ class Engine:
             "then train (POST /v1/training, or `memreward train`)."
         )
 
-    def _opened_memory(self) -> Memory:
-        """The snapshot if it belongs to this store and encoder, else an empty memory that will be rebuilt."""
-        shape = self._encoder.dimension, self._encoder.revision, self._settings.exact_index_limit
-        folder = self._settings.data_dir / "snapshot"
-        try:
-            memory = Memory.load(folder, *shape)
-        except Exception:
-            _log.exception("the memory snapshot in %s is damaged: memory is built again from the store", folder)
-            memory = None
-        if memory is not None and memory.version <= self._store.counts().version:
-            _log.info("memory snapshot: %d queries at version %d", len(memory), memory.version)
-            return memory
-        return Memory(*shape)
-
     async def _open_model(self) -> None:
         """Serve the active model if there is one, then follow the store."""
         version = self._registry.active()
@@ -387,13 +375,6 @@ def meeting_place(settings: Settings, store: ExperienceStore) -> MeetingPlace:
         assert settings.redis_url is not None, "the settings check it"
         return RedisPlace(settings.redis_url, settings.rendezvous_keep_seconds, settings.rendezvous_max_bytes)
     return ProcessPlace(store, settings.rendezvous_keep_seconds, settings.rendezvous_max_bytes)
-
-
-def resolved_device(device: str) -> str:
-    """`auto` is the GPU where PyTorch sees one."""
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return device
 
 
 def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:

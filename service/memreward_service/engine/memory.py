@@ -8,6 +8,7 @@ engine's compute thread owns it.
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ from memreward_service.records import Domain
 
 SETTLE_STEP = 256
 """Vectors that one update moves out of the exact part of an index at most."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +176,20 @@ class Memory:
         for domain in facts["domains"]:
             memory._indexes[Domain(domain)] = QueryIndex.load(folder / domain, dimension, exact_limit, memory._use_gpu)
         return memory
+
+
+def opened_memory(folder: Path, shape: tuple[int, str, int], stored_version: int) -> Memory:
+    """The snapshot in `folder` if it belongs to this encoder and to a store at `stored_version`, else an empty memory
+    that will be rebuilt. `shape`: dimension, encoder and exact_limit of Memory."""
+    try:
+        memory = Memory.load(folder, *shape)
+    except Exception:
+        _log.exception("the memory snapshot in %s is damaged: memory is built again from the store", folder)
+        memory = None
+    if memory is not None and memory.version <= stored_version:
+        _log.info("memory snapshot: %d queries at version %d", len(memory), memory.version)
+        return memory
+    return Memory(*shape)
 
 
 def _replaced(folder: Path) -> Path:
