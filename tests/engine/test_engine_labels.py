@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from engine.engines import ASKED, TRUTH, StartEngine
 from engine.hash_encoder import HashEncoder
 from engine.synthetic_groups import experience_of, synthetic_group, with_labels
 from engine.waiting import until
 from memreward_service.engine.engine import Engine
+from memreward_service.errors import Unavailable
 from memreward_service.records import (
     Group,
     GroupKey,
@@ -126,3 +129,26 @@ async def test_training_learns_from_deduced_labels_and_counts_those_that_were_gi
     (model,) = engine.models()
     await engine.stop()
     assert (model.training_queries, model.training_labels) == (16, 16)
+
+
+async def test_after_a_restart_the_same_label_is_asked_for_and_costs_nothing(start: StartEngine) -> None:
+    budget = LabelBudget(share=1 / SIZE)
+    sent = [
+        Submission(GroupKey("run", "g"), index, SIZE, ASKED[0].query, rollout, WAIT, step=STEP, label_budget=budget)
+        for index, rollout in enumerate(ASKED[0].rollouts)
+    ]
+
+    async def asked() -> RolloutReward:
+        """The request; the engine stops while the siblings wait."""
+        engine = await start()
+        calls = [asyncio.create_task(engine.submit(one)) for one in sent]
+        done, waiting = await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        assert (len(done), (await engine.label_spending("run")).labels) == (1, 1)
+        await engine.stop()
+        with pytest.raises(Unavailable):
+            await asyncio.gather(*waiting)
+        return done.pop().result()
+
+    first = await asked()
+    assert first.status is Status.LABEL_REQUESTED
+    assert await asked() == first
