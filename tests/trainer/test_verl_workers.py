@@ -252,12 +252,17 @@ def test_the_sampler_tells_where_the_rewards_of_a_step_come_from(start: Start, s
     step.run({"uid-t": ["123456", "12", "unsure", "1234567"], "uid-u": ["12345678", "1", "12", "123"]})
     # The rollouts were there before they were sampled, so the answer may still be on its way.
     step.sampler.trust.settled()
-    overall = service.engine.trust().overall
+    trust = service.engine.trust()
+    told = {f"memreward/trust/{name}": value for name, value in asdict(trust.overall).items()}
+    for domain in trust.domains:
+        figures = asdict(domain.figures) | {"trusted": domain.trusted}
+        told |= {f"memreward/trust/{domain.domain}/{name}": value for name, value in figures.items()}
+    assert len(told) > 6
     assert step.metrics | step.sampler.trust.metrics() == {
         "memreward/source/label": 0.0,
         "memreward/source/gnn": 0.875,
         "memreward/source/none": 0.125,
-    } | {f"memreward/trust/{name}": value for name, value in asdict(overall).items()}
+    } | {name: value for name, value in told.items() if value is not None}
 
 
 def test_a_masked_rollout_is_left_out_of_its_group_by_verls_own_parts(start: Start, service: Address) -> None:
