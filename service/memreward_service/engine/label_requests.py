@@ -42,7 +42,7 @@ class LabelPrices:
     group by what the group brings to the budget, and rises with every label that is worth it: dual ascent, as in
     Balseiro, Lu and Mirrokni (2020). Streams of 627 gsm8k and 581 commonsenseqa groups in 128 a step, 17% of the
     labels, by agreement alone: 98.1% and 99.5% of the rewards right, without prices 97.6% and 99.5%, planned at once
-    98.4% and 99.7%. Prices are of this process; a restart begins anew.
+    98.4% and 99.7%; the constants were chosen on these streams. Prices are of this process; a restart begins anew.
     """
 
     def __init__(self) -> None:

@@ -2,8 +2,10 @@
 
 Each step takes queries as if they were new: their labels are hidden, or 0, 1 or 2 of them shown as evidence; they
 are attached to their nearest other training queries; the loss is on the hidden labels. A query is never its own
-neighbour and a memory state depends on its own group only, so no label reaches its own prediction. Held-out queries
-stop the training early, calibrate it and give the reported metrics; their labels are never in memory meanwhile.
+neighbour and a memory state depends on its own group only, so no label reaches its own prediction from memory. Inside
+a group one can, here only: a shown label may be deduced (deduced_labels.py) from the very label that is predicted. The
+metrics are of no label shown, and where the service predicts, none is shown to the network either (scorer.py).
+Held-out queries stop the training early, calibrate it and give the metrics; their labels are never in memory meanwhile.
 """
 
 from __future__ import annotations
