@@ -164,7 +164,7 @@ async def test_a_program_that_the_machine_gave_no_time_has_no_behaviour() -> Non
 def test_a_query_that_shows_many_calls_has_a_bounded_number_of_inputs() -> None:
     query = "def f(n: int):\n    '''Do.\n" + "".join(f"    >>> f({n})\n" for n in range(200)) + "    '''\n"
     (only,) = input_sets(query_code(query), query)
-    assert len(only.inputs) == 16 + 24
+    assert len(only.inputs) == 16 + 40
 
 
 def test_calls_that_the_query_shows_are_inputs_and_settle_types() -> None:
@@ -194,6 +194,25 @@ def test_texts_are_made_of_the_signs_that_the_query_quotes() -> None:
     query = 'def f(brackets: str):\n    """brackets is a text of "<" and ">"."""\n'
     (only,) = input_sets(query_code(query), query)
     assert {character for (text,) in only.inputs for character in text} == {"<", ">"}
+
+
+def test_some_rows_have_related_arguments() -> None:
+    def inputs(head: str) -> tuple[tuple[Any, ...], ...]:
+        query = f"def f{head}:\n    '''Do.'''\n"
+        return input_sets(query_code(query), query)[0].inputs
+
+    assert sum(a == b for a, b in inputs("(a: int, b: int)")) >= 10
+    turned = [(a, b) for a, b in inputs("(a: str, b: str)") if any(b[n:] + b[:n] in a for n in range(len(b)))]
+    assert len(turned) >= 10
+    assert any(b not in a for a, b in turned), "some pieces are rotated"
+    assert sum(x in xs for xs, x in inputs("(xs: list[str], x: str)")) >= 10
+    assert all(x in xs for xs, x in inputs("(xs: list[int], x: int)")[3::4])
+
+
+def test_some_lists_repeat_a_few_values() -> None:
+    query = "def f(xs: list[int]):\n    '''Do.'''\n"
+    lists = [xs for (xs,) in input_sets(query_code(query), query)[0].inputs]
+    assert sum(len(xs) >= 6 and len({abs(x) for x in xs}) <= 4 for xs in lists) >= 4
 
 
 def test_auc_counts_pairs() -> None:

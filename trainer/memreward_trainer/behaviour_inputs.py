@@ -3,6 +3,7 @@
 An annotated parameter has the type it says. For the others the types are tried in combinations of a small pool, the
 likelier ones first (by the names of the parameters); the service keeps the combination on which the group returns
 values. Values are drawn with a seed made of the function's name and the types, so a query always gets the same ones.
+Arguments that are drawn apart seldom have to do with each other, so that some rows are made related.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from memreward_trainer.sandbox.query_code import QueryCode
 
 COMBINATIONS = 48
 """Combinations of types that are tried at most."""
+RELATED = 4
+"""One row in so many has related arguments: equal numbers, a text and a piece of it, a list and one of its items."""
 MOST_SHOWN = 16
 """Calls that the query shows of which inputs are made, at most."""
 POOL = ("int", "str", "list[int]", "list[str]", "float", "list[list[int]]", "tuple[int, int]", "list[float]")
@@ -145,4 +148,23 @@ def _input_set(name: str, types: tuple[str, ...], alphabet: tuple[str, ...], sig
     if len(columns) > 1:
         for column in columns:
             seed.shuffle(column)
-    return InputSet(types, tuple(zip(*columns, strict=True)))
+    rows = [list(row) for row in zip(*columns, strict=True)]
+    for row in rows[RELATED - 1 :: RELATED]:
+        _relate(row, seed)
+    return InputSet(types, tuple(map(tuple, rows)))
+
+
+def _relate(row: list[Any], seed: random.Random) -> None:
+    """Derive each argument from the one before it: the same value, a rotated piece of it, or an item."""
+    for place, (before, value) in enumerate(itertools.pairwise(list(row)), start=1):
+        if type(before) is type(value):
+            row[place] = _rotated_piece(before, seed) if isinstance(before, (str, list)) and before else before
+        elif isinstance(before, list) and before and type(before[0]) is type(value):
+            row[place] = seed.choice(before)
+
+
+def _rotated_piece(whole: Any, seed: random.Random) -> Any:
+    """2 to 4 items of a text or list, fewer at its end, turned by 0 to 2 places."""
+    start, turn = seed.randrange(len(whole)), seed.randrange(3)
+    piece = whole[start : start + seed.randint(2, 4)]
+    return piece[turn:] + piece[:turn]

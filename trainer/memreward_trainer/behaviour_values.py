@@ -11,7 +11,7 @@ import random
 from dataclasses import dataclass
 from typing import Any
 
-USUAL = 24
+USUAL = 40
 """Values drawn of one type."""
 WORDS = (
     "a",
@@ -26,9 +26,10 @@ WORDS = (
     "zzz",
     "AEIOU",
     "xyz",
+    "I",
 )
 """Words in texts."""
-NUMBERS = (2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 15, 16, 18, 20, 21, 25, 27, 30, 36, 49, 64, 100, 121)
+NUMBERS = (*range(2, 26), 27, 28, 30, 32, 33, 36, 40, 45, 49, 50, 60, 64, 81, 99, 100, 121)
 """Whole numbers that are given alone: small, because programs may take time exponential in them."""
 
 
@@ -65,7 +66,7 @@ class ValueSource:
             case "str":
                 return self._text(len(several) + 1)
             case "list" | "sequence" | "iterable" | "collection":
-                return self._signs([self._part(parts, 0, size) for _ in several])
+                return self._signs(self._repeated([self._part(parts, 0, size) for _ in several]))
             case "set" | "frozenset":
                 return {self._part(parts, 0, size) for _ in several}
             case "tuple" if len(parts) == 2 and isinstance(parts[1], ast.Constant):
@@ -85,6 +86,13 @@ class ValueSource:
     def _part(self, parts: list[ast.expr], place: int, size: int, missing: str = "int") -> Any:
         return self.value(parts[place] if place < len(parts) else ast.Name(missing), min(size, 8))
 
+    def _repeated(self, items: list[Any]) -> list[Any]:
+        """`items`; in place of one list of four, one of a few values that repeat, as counting and sorting want."""
+        if self.seed.random() >= 1 / 4:
+            return items
+        few = [1, 2, 3, 4] if all(type(item) is int for item in items) else items[:3]
+        return [self.seed.choice(few) for _ in items * 2]
+
     def _signs(self, items: list[Any]) -> list[Any]:
         """`items`, in one list of three with some numbers made negative."""
         numbers = all(isinstance(item, (int, float)) and not isinstance(item, bool) for item in items)
@@ -93,11 +101,13 @@ class ValueSource:
         return [-item if self.seed.random() < 0.5 else item for item in items]
 
     def _text(self, length: int) -> str:
-        """Letters, words, digits or brackets; only pieces of the alphabet where there is one."""
+        """Letters, vowels, words, digits or brackets; only pieces of the alphabet where there is one."""
         choice = self.seed.choice
         if self.alphabet:
             return "".join(choice(self.alphabet) for _ in range(length * 2))
-        match choice(("letters", "words", "words", "digits", "brackets")):
+        match choice(("letters", "vowels", "words", "words", "digits", "brackets")):
+            case "vowels":
+                return "".join(choice("aeiouAEIOUbcXY") for _ in range(length))
             case "letters":
                 return "".join(choice("abcdeABxyz") for _ in range(length))
             case "words":
