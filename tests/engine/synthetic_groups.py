@@ -69,7 +69,7 @@ def lively_network(seed: int = 1) -> RewardGNN:
     network = RewardGNN(ModelConfig(dimension=DIMENSION, embedding_scale=1.0))
     generator = torch.Generator().manual_seed(seed)
     for parameter in network.parameters():
-        torch.nn.init.normal_(parameter, std=0.25, generator=generator)
+        torch.nn.init.normal_(parameter, std=0.4, generator=generator)
     return network.requires_grad_(False).eval()
 
 

@@ -39,10 +39,10 @@ def columns(features: Tensor) -> dict[str, list[float]]:
 
 
 def test_a_group_of_five_by_hand() -> None:
-    # Answers A A A B C; the labels of the first (right), the third (0.75) and the fourth (wrong) are shown.
+    # Answers A A A B C.
     thinking = [[1.0, 0.0], [0.0, 1.0], [0.6, 0.8], [1.0, 0.0], [0.0, 1.0]]
     batch = small_batch([0, 0, 0, 1, 2], [1.0, 0.0, 0.75, 0.0, NAN], thinking)
-    f = columns(rollout_features(batch, torch.tensor([True, False, True, True, False])))
+    f = columns(rollout_features(batch))
 
     entropy = -(0.6 * math.log(0.6) + 2 * 0.2 * math.log(0.2))
     expected = {
@@ -55,16 +55,6 @@ def test_a_group_of_five_by_hand() -> None:
         "is_majority": [1, 1, 1, 0, 0],
         "lead": [0.4, 0.4, 0.4, -0.4, -0.4],
         "agreement": [0.6, 0.6, 0.6, 0.2, 0.2],
-        "shown_right": [1, 0, 0.75, 0, 0],
-        "shown_wrong": [0, 0, 0.25, 1, 0],
-        "same_key_right": [1, 1, 1, 0, 0],
-        "same_key_wrong": [1, 1, 0, 0, 0],
-        "other_key_right": [0, 0, 0, 1, 1],
-        "log_same_key_right": [math.log(1.75), math.log(2.75), math.log(2), 0, 0],
-        "log_same_key_wrong": [math.log(1.25), math.log(1.25), 0, 0, 0],
-        "log_other_key_right": [0, 0, 0, math.log(2.75), math.log(2.75)],
-        "log_other_key_wrong": [math.log(2)] * 3 + [math.log(1.25), math.log(2.25)],
-        "same_key_balance": [math.tanh(0.5), math.tanh(1.5), math.tanh(1.0), 0, 0],
         "relative_length": [-2, -1, 0, 1, 2],
         "log_length": [1, 2, 3, 4, 5],
         "log_answer_length": [2] * 5,
@@ -77,39 +67,37 @@ def test_a_group_of_five_by_hand() -> None:
 
 
 def test_a_tie_has_two_majorities_and_no_lead() -> None:
-    f = columns(rollout_features(small_batch([0, 0, 1, 1, 2], [NAN] * 5), torch.zeros(5, dtype=torch.bool)))
+    f = columns(rollout_features(small_batch([0, 0, 1, 1, 2], [NAN] * 5)))
     assert f["is_majority"] == [1, 1, 1, 1, 0]
     assert f["lead"] == pytest.approx([0, 0, 0, 0, -0.2])
 
 
 def test_a_group_of_one_is_finite_and_leads_itself() -> None:
-    f = columns(rollout_features(small_batch([0], [NAN]), torch.tensor([False])))
+    f = columns(rollout_features(small_batch([0], [NAN])))
     assert f["share"] == f["is_majority"] == f["lead"] == f["distinct_keys"] == [1.0]
-    for name in ("sibling_share", "log_group_size", "key_entropy", "centrality", "key_centrality", "same_key_right"):
+    for name in ("sibling_share", "log_group_size", "key_entropy", "centrality", "key_centrality"):
         assert f[name] == [0.0], name
 
 
-@pytest.mark.parametrize("other", [NAN, 0.0, 1.0])
-def test_a_label_that_is_not_shown_is_not_read(other: float) -> None:
+def test_no_label_is_read() -> None:
     batch = batch_of([synthetic_group(i) for i in range(5)])
-    shown = torch.arange(len(batch.label)) % 3 == 0
-    hidden = replace(batch, label=torch.where(shown, batch.label, torch.tensor(other)))
-    assert torch.equal(rollout_features(batch, shown), rollout_features(hidden, shown))
-    assert not rollout_features(hidden, shown).isnan().any()
+    hidden = replace(batch, label=torch.full_like(batch.label, NAN))
+    assert torch.equal(rollout_features(batch), rollout_features(hidden))
+    assert not rollout_features(hidden).isnan().any()
 
 
 def test_rows_do_not_depend_on_the_other_groups() -> None:
     groups = [synthetic_group(i, size) for i, size in enumerate((1, 7, 2, 30, 4))]
     batch = batch_of(groups)
-    features = rollout_features(batch, batch.known)
+    features = rollout_features(batch)
     for place, group in enumerate(groups):
         alone = batch_of([group])
-        assert torch.allclose(features[batch.group == place], rollout_features(alone, alone.known), atol=1e-6)
+        assert torch.allclose(features[batch.group == place], rollout_features(alone), atol=1e-6)
 
 
 def test_two_without_an_answer_do_not_agree() -> None:
     batch = small_batch([0, 1, 2], [NAN] * 3)
-    f = columns(rollout_features(batch, torch.zeros(3, dtype=torch.bool)))
+    f = columns(rollout_features(batch))
     assert f["share"] == pytest.approx([1 / 3] * 3)
     assert f["key_centrality"] == [0, 0, 0]
 
@@ -124,7 +112,7 @@ def programs(*behaviours: tuple[tuple[str, ...], ...] | None) -> GroupBatch:
 def test_programs_agree_in_part() -> None:
     # On two inputs: a1 b1, a1 b1, a1 b2, an exception on the second, and one whose behaviour is not known.
     batch = programs((("va", "vb"),), (("va", "vb"),), (("va", "vc"),), (("vz", "xError"),), None)
-    f = columns(rollout_features(batch, torch.zeros_like(batch.known)))
+    f = columns(rollout_features(batch))
     assert f["agreement"][3:] == pytest.approx([(3 + 2) / 8, (3 + 2) / 8, (3 + 1) / 8, 1 / 8, 0.2])
     assert f["share"][3:] == pytest.approx([0.4, 0.4, 0.2, 0.2, 0.2])
     assert f["agreement"][:3] == f["share"][:3], "texts agree or do not"
@@ -134,17 +122,15 @@ def test_agreement_is_that_of_the_rollouts_that_are_there() -> None:
     one, other, failed = (("va", "vb"),), (("va", "vc"),), (("xError", "xError"),)
     batch = programs(one, one, other, failed)
     failing = batch.keep(torch.tensor([True] * 3 + [False] * 3 + [True]))
-    assert columns(rollout_features(failing, torch.zeros_like(failing.known)))["agreement"][3:] == [0.0]
+    assert columns(rollout_features(failing))["agreement"][3:] == [0.0]
     kept = batch.keep(torch.tensor([True] * 3 + [True, False, True, True]))
     assert torch.equal(
-        rollout_features(kept, torch.zeros_like(kept.known))[3:, FEATURES.index("agreement")],
-        rollout_features(alone := programs(one, other, failed), torch.zeros_like(alone.known))[
-            3:, FEATURES.index("agreement")
-        ],
+        rollout_features(kept)[3:, FEATURES.index("agreement")],
+        rollout_features(programs(one, other, failed))[3:, FEATURES.index("agreement")],
     )
 
 
 def test_programs_that_all_fail_agree_with_nobody_in_any_batch() -> None:
     fails = programs((("xError",),), (("xError",),))
     assert fails.returned.shape == (5, 0)
-    assert columns(rollout_features(fails, torch.zeros_like(fails.known)))["agreement"][3:] == [0.0, 0.0]
+    assert columns(rollout_features(fails))["agreement"][3:] == [0.0, 0.0]

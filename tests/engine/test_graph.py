@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from engine.synthetic_groups import batch_of, synthetic_group
+from engine.synthetic_groups import batch_of, synthetic_group, with_labels
 from memreward_service.engine.graph import AGREEMENT_NEIGHBORS, EDGE_TYPES, agreement_edges, experience_graph
 
 
@@ -47,7 +47,7 @@ def test_no_rollouts_no_edges() -> None:
 
 def test_the_edges_of_two_groups() -> None:
     batch = batch_of([synthetic_group(1, 2), synthetic_group(2, 1)])
-    graph = experience_graph(batch, batch.known)
+    graph = experience_graph(batch)
     edges = {kind: pairs(graph[kind].edge_index) for kind in EDGE_TYPES}
     assert edges["query", "has", "thinking"] == {(0, 0), (0, 1), (1, 2)}
     assert edges["thinking", "rev_has", "query"] == {(0, 0), (1, 0), (2, 1)}
@@ -55,3 +55,10 @@ def test_the_edges_of_two_groups() -> None:
     assert edges["answer", "rev_leads_to", "thinking"] == {(0, 0), (1, 1), (2, 2)}
     assert edges["answer", "answers", "query"] == {(0, 0), (1, 0), (2, 1)}
     assert set(graph.edge_types) == set(EDGE_TYPES)
+
+
+def test_only_a_stored_group_shows_its_labels() -> None:
+    batch = batch_of([with_labels(synthetic_group(1, 4), [1.0, 0.0, 0.75, None])])
+    assert "labels" not in experience_graph(batch)["answer"]
+    told = experience_graph(batch, with_labels=True)["answer"].labels
+    assert told.tolist() == [[1.0, 0.0], [0.0, 1.0], [0.75, 0.25], [0.0, 0.0]]

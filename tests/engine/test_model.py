@@ -24,7 +24,7 @@ def network() -> RewardGNN:
 
 def states(network: RewardGNN, groups: list[Group]) -> Tensor:
     batch = batch_of(groups)
-    return network.memory_states(experience_graph(batch, batch.known))
+    return network.memory_states(experience_graph(batch, with_labels=True))
 
 
 def attachment_of(states: Tensor, edges: list[tuple[int, int, float]]) -> Attachment:
@@ -33,7 +33,7 @@ def attachment_of(states: Tensor, edges: list[tuple[int, int, float]]) -> Attach
 
 
 def logits(network: RewardGNN, batch: GroupBatch, attachment: Attachment) -> Tensor:
-    return network(experience_graph(batch, batch.known), attachment)
+    return network(experience_graph(batch), attachment)
 
 
 def mixed_groups() -> list[Group]:
@@ -118,7 +118,7 @@ def test_state_and_similarity_of_a_neighbour_count(network: RewardGNN) -> None:
 
 def test_a_feature_far_outside_the_training_range_is_bounded() -> None:
     network = lively_network()
-    graph = experience_graph(batch_of([synthetic_group(1)]), torch.zeros(6, dtype=torch.bool))
+    graph = experience_graph(batch_of([synthetic_group(1)]))
     graph["answer"].features = graph["answer"].features + 1e6
     nothing = Attachment(torch.zeros(0, 32), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(0))
     assert network(graph, nothing).abs().max() < 100

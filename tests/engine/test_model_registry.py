@@ -25,7 +25,7 @@ def registry(tmp_path: Path) -> ModelRegistry:
 
 def logits(model: TrainedModel) -> torch.Tensor:
     batch = batch_of([synthetic_group(1), synthetic_group(2)])
-    return model.network.memory_states(experience_graph(batch, batch.known))
+    return model.network.memory_states(experience_graph(batch, with_labels=True))
 
 
 def test_a_version_is_its_content(registry: ModelRegistry) -> None:

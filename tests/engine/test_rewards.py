@@ -66,7 +66,7 @@ def test_an_explanation_counts_the_labels_of_those_who_agree() -> None:
         ]
     )
     batch = group_batch([group], vectors_of(group.texts))
-    features = rollout_features(batch, batch.known).tolist()
+    features = rollout_features(batch).tolist()
     found = [p.explanation for p in predictions(group, [0.5] * 5, features, Settings())]
     share = pytest.approx(0.6)
     assert found == [

@@ -1,4 +1,4 @@
-"""Warm-up training: it learns, it repeats, it shows what it may and keeps the best."""
+"""Warm-up training: it learns, it repeats, no label leaks, it keeps the best."""
 
 from __future__ import annotations
 
@@ -6,22 +6,18 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch import Tensor
 
 from engine.hash_encoder import DIMENSION
 from engine.synthetic_groups import RULE, batch_of, flipped, lively_network, synthetic_group, with_labels
 from memreward_service.engine import training
+from memreward_service.engine.attachment import nearest
 from memreward_service.engine.calibration import Calibration
 from memreward_service.engine.graph import experience_graph
+from memreward_service.engine.group_batch import GroupBatch
 from memreward_service.engine.metrics import auc
 from memreward_service.engine.model import Attachment, ModelConfig, RewardGNN
-from memreward_service.engine.training import (
-    EVIDENCE_WEIGHTS,
-    MIN_QUERIES,
-    TrainedModel,
-    TrainingSet,
-    draw_evidence,
-    train_best,
-)  # fmt: skip
+from memreward_service.engine.training import MIN_QUERIES, TrainedModel, TrainingSet, train_best
 from memreward_service.errors import NotEnoughLabels
 from memreward_service.records import Group
 
@@ -48,14 +44,14 @@ def auc_without_memory(network: RewardGNN, unseen: list[Group]) -> float:
     batch = batch_of(unseen)
     nothing = Attachment(torch.empty(0, 32), torch.empty(2, 0, dtype=torch.int64), torch.empty(0))
     with torch.no_grad():
-        logits = network.eval()(experience_graph(batch, torch.zeros_like(batch.known)), nothing)
+        logits = network.eval()(experience_graph(batch), nothing)
     return auc(batch.label.numpy() >= 0.5, logits.double().numpy())
 
 
 def test_it_learns_what_agreement_tells(model: TrainedModel) -> None:
     assert auc_without_memory(model.network, [synthetic_group(1000 + i) for i in range(60)]) > 0.95
     assert model.metrics["auc"] > 0.85
-    assert model.metrics["rollouts"] == 12 * 6, "the figures are those of the held-out fifth, no label shown"
+    assert model.metrics["rollouts"] == 12 * 6, "the figures are those of the held-out fifth"
     assert model.calibration.slope > 0
     assert model.rule == RULE
 
@@ -110,25 +106,20 @@ def test_labels_of_one_kind_teach_nothing(groups: list[Group], label: float, kin
         trained(same)
 
 
-def test_evidence_shows_only_known_labels_and_leaves_one_hidden() -> None:
-    sizes = [1, 2, 3, 4, 9, 30] * 20
-    batch = batch_of([synthetic_group(i, size) for i, size in enumerate(sizes)])
-    generator = torch.Generator().manual_seed(3)
-    keep = torch.rand(len(batch.label), generator=generator) < 0.6
-    batch = replace(batch, label=torch.where(keep, batch.label, torch.nan))
-    known = torch.bincount(batch.group, batch.known.double(), minlength=batch.groups)
-    counts, positions = torch.zeros(3), set()
-    for _ in range(50):
-        shown = draw_evidence(batch, generator)
-        assert not (shown & ~batch.known).any()
-        per_group = torch.bincount(batch.group, shown.double(), minlength=batch.groups)
-        assert (per_group <= 2).all()
-        assert (known - per_group)[known > 0].min() >= 1
-        counts += torch.bincount(per_group[known >= 3].long(), minlength=3)
-        last = batch.group == 119
-        positions |= set(shown[last].nonzero()[:, 0].tolist())
-    assert (counts / counts.sum()).tolist() == pytest.approx(EVIDENCE_WEIGHTS, abs=0.05)
-    assert positions == set(batch.known[last].nonzero()[:, 0].tolist()), "any known label may be shown"
+def test_no_label_reaches_the_prediction_of_its_group(model: TrainedModel, groups: list[Group]) -> None:
+    """Whatever the labels of a new group are, its logits are the same; those of its neighbours do count."""
+    memory, new = batch_of(groups[:30]), batch_of(groups[30:])
+    domain = torch.zeros(30, dtype=torch.int64)
+    neighbors = nearest(new.query_vectors, domain, memory.query_vectors, domain, RULE)
+    assert neighbors.valid.any()
+
+    def logits(memory: GroupBatch, new: GroupBatch) -> Tensor:
+        return training._held_out_logits(model.network, new, memory, neighbors)
+
+    said = logits(memory, new)
+    assert torch.equal(said, logits(memory, replace(new, label=1 - new.label)))
+    assert torch.equal(said, logits(memory, replace(new, label=torch.full_like(new.label, torch.nan))))
+    assert not torch.allclose(said, logits(replace(memory, label=1 - memory.label), new))
 
 
 def test_the_best_of_many_has_the_lowest_false_positive_rate(
@@ -169,7 +160,7 @@ def test_a_group_of_another_size_than_all_training_groups_is_scored_sensibly(mod
     batch = batch_of([with_labels(synthetic_group(n, size=3), [None] * 3) for n in range(900, 960)])
     nothing = Attachment(torch.zeros(0, 32), torch.zeros(2, 0, dtype=torch.int64), torch.zeros(0))
     with torch.inference_mode():
-        graph = experience_graph(batch, batch.known)
+        graph = experience_graph(batch)
         share = graph["answer"].features[:, 0].clone()
         probability = model.calibration.probability(model.network(graph, nothing))
     agreed, alone = probability[share > 0.9].mean(), probability[share < 0.4].mean()

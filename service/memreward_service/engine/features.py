@@ -1,8 +1,7 @@
-"""What the group itself says about each rollout: agreement, known labels of its siblings, length, centrality.
+"""What the group itself says about each rollout: agreement, length, centrality.
 
 These become features of the answer nodes. GATv2 attention is normalised, so a mean over neighbours cannot count
-them; the counts are given here. A rollout's own label is in its features only when it is shown as evidence, and
-then it is not predicted.
+them; the counts are given here. No label is read.
 """
 
 from __future__ import annotations
@@ -23,18 +22,6 @@ AGREEMENT_FEATURES = (
     "lead",  # votes minus those of the strongest other key, / group size
     "agreement",  # mean share of the group that returned the same value, for programs; else the share
 )
-EVIDENCE_FEATURES = (
-    "shown_right",  # own label, only when shown
-    "shown_wrong",
-    "same_key_right",  # whether any sibling is known ...
-    "same_key_wrong",
-    "other_key_right",
-    "log_same_key_right",  # ... and how many
-    "log_same_key_wrong",
-    "log_other_key_right",
-    "log_other_key_wrong",
-    "same_key_balance",  # tanh(right - wrong)
-)
 TEXT_FEATURES = (
     "relative_length",  # log length of the thinking against the group's mean
     "log_length",
@@ -42,17 +29,13 @@ TEXT_FEATURES = (
     "centrality",  # mean cosine of the thinking to the other thinkings of the group
     "key_centrality",  # the same among those who agree
 )
-FEATURES = AGREEMENT_FEATURES + EVIDENCE_FEATURES + TEXT_FEATURES
+FEATURES = AGREEMENT_FEATURES + TEXT_FEATURES
 """Names of the columns, in order."""
 
 
-def rollout_features(batch: GroupBatch, evidence: Tensor) -> Tensor:
-    """(N, len(FEATURES)) float32, each row computed from its own group alone.
-
-    `evidence` (N,) bool: whose labels are shown. Where it is False the label is not read.
-    """
-    columns = [*_agreement(batch), *_evidence(batch, evidence), *_text(batch)]
-    return torch.stack(columns, dim=1)
+def rollout_features(batch: GroupBatch) -> Tensor:
+    """(N, len(FEATURES)) float32, each row computed from its own group alone."""
+    return torch.stack([*_agreement(batch), *_text(batch)], dim=1)
 
 
 def _count(values: Tensor, of: Tensor, size: int) -> Tensor:
@@ -103,33 +86,6 @@ def _partial_agreement(batch: GroupBatch, share: Tensor) -> Tensor:
     votes = torch.bincount(batch.returned[there], minlength=1)
     same = torch.where(there, votes[batch.returned.clamp(min=0)], 0).sum(1)
     return torch.where(known, same / (batch.inputs * programs[batch.group]).clamp(min=1), share)
-
-
-def _evidence(batch: GroupBatch, evidence: Tensor) -> list[Tensor]:
-    """Columns of EVIDENCE_FEATURES, (N,) each."""
-    _, votes = _sizes(batch)
-    label = torch.where(evidence, batch.label, torch.zeros(()))
-    right, wrong = label, evidence.float() - label
-    g, k = batch.group, batch.key
-
-    def siblings(own: Tensor) -> tuple[Tensor, Tensor]:
-        in_key = _count(own, k, len(votes))[k]
-        return in_key - own, _count(own, g, batch.groups)[g] - in_key
-
-    same_right, other_right = siblings(right)
-    same_wrong, other_wrong = siblings(wrong)
-    return [
-        right,
-        wrong,
-        (same_right > 0).float(),
-        (same_wrong > 0).float(),
-        (other_right > 0).float(),
-        same_right.log1p(),
-        same_wrong.log1p(),
-        other_right.log1p(),
-        other_wrong.log1p(),
-        torch.tanh(same_right - same_wrong),
-    ]
 
 
 def _text(batch: GroupBatch) -> list[Tensor]:

@@ -28,16 +28,20 @@ EDGE_TYPES: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def experience_graph(batch: GroupBatch, evidence: Tensor) -> HeteroData:
-    """The graph of B groups with N rollouts; `evidence` (N,) bool says whose labels the answer nodes show.
+def experience_graph(batch: GroupBatch, with_labels: bool = False) -> HeteroData:
+    """The graph of B groups with N rollouts, stored ones `with_labels`, new ones without.
 
-    Node attributes: x, the embedding (B or N, D); for answers also `features` (N, F). `graph.group` is (N,).
+    Node attributes: x, the embedding (B or N, D); for answers also `features` (N, F), `group` (N,), and `labels`
+    (N, 2): how right and how wrong a rollout is known to be, both 0 where its label is unknown.
     """
     graph = HeteroData()
     graph["query"].x = batch.query_vectors
     graph["thinking"].x = batch.thinking_vectors
     graph["answer"].x = batch.answer_vectors
-    graph["answer"].features = rollout_features(batch, evidence)
+    graph["answer"].features = rollout_features(batch)
+    if with_labels:
+        right = torch.where(batch.known, batch.label, torch.zeros(()))
+        graph["answer"].labels = torch.stack([right, batch.known.float() - right], dim=1)
     graph["answer"].group = batch.group
     rollout = torch.arange(len(batch.group))
     down, across = torch.stack([batch.group, rollout]), torch.stack([rollout, rollout])

@@ -2,9 +2,10 @@
 
 Two passes share the layers. `memory_states` encodes a stored group with its known labels into one state of its
 query node. `forward` encodes a new group, lets its query node hear the states of its memory neighbours over
-query-similar_to-query edges, and scores each answer. Messages flow memory -> new only, and a stored group hears
-nobody but itself: a state depends on its own group and the weights alone, so it is computed once, kept, and never
-spoilt by a query that comes later; and a training query that is taken as new cannot leak through its neighbours.
+query-similar_to-query edges, and scores each answer; it reads no label of the new group. Messages flow memory -> new
+only, and a stored group hears nobody but itself: a state depends on its own group and the weights alone, so it is
+computed once, kept, and never spoilt by a query that comes later; and a training query that is taken as new cannot
+leak through its neighbours.
 """
 
 from __future__ import annotations
@@ -105,6 +106,7 @@ class RewardGNN(nn.Module):
         self.config = config
         self.project = nn.ModuleDict({kind: nn.Linear(config.dimension, size) for kind in NODE_TYPES})
         self.project_features = nn.Linear(config.features, size)
+        self.project_labels = nn.Linear(2, size, bias=False)
         self.attach = GATv2Conv((size, size), size // config.heads, config.heads, edge_dim=1, add_self_loops=False)
         self.attach_norm = nn.LayerNorm(size)
         self.layers = nn.ModuleList(GroupLayer(config) for _ in range(config.layers))
@@ -125,12 +127,14 @@ class RewardGNN(nn.Module):
         return self.feature_mean.device
 
     def memory_states(self, graph: HeteroData) -> Tensor:
-        """(B, hidden): the query node of every group after it heard its own rollouts and their shown labels."""
+        """(B, hidden): the query node of every group, made with labels, after it heard its own rollouts."""
         graph = graph.to(self.device)
-        return self._layers(self._nodes(graph, self._features(graph)), graph)["query"].cpu()
+        x = self._nodes(graph, self._features(graph))
+        x["answer"] = x["answer"] + self.project_labels(graph["answer"].labels)
+        return self._layers(x, graph)["query"].cpu()
 
     def forward(self, graph: HeteroData, attachment: Attachment) -> Tensor:
-        """(N,) logits of every rollout, those with shown labels too (their callers know better)."""
+        """(N,) logits of every rollout, from no label of its group."""
         graph = graph.to(self.device)
         features = self._features(graph)
         x = self._nodes(graph, features)

@@ -69,7 +69,7 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
         model.trained.rule,
     )
     with torch.inference_mode():
-        graph = experience_graph(batch, torch.zeros_like(batch.known))
+        graph = experience_graph(batch)
         features = graph["answer"].features
         logits = model.trained.network(graph, memory.attachment(near))
         probability = model.trained.calibration.probability(logits).tolist()
@@ -126,5 +126,5 @@ def agreement_probability(group: ParsedGroup) -> list[float]:
 def states_of(model: TrainedModel, batch: GroupBatch) -> Vectors:
     """(B, hidden) memory states of stored groups with all their known labels."""
     with torch.inference_mode():
-        states: Vectors = model.network.memory_states(experience_graph(batch, batch.known)).numpy()
+        states: Vectors = model.network.memory_states(experience_graph(batch, with_labels=True)).numpy()
     return states

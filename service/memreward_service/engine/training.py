@@ -1,10 +1,8 @@
 """READ SECOND. Warm-up training: imitate serving on stored queries, keep the best of several seeds.
 
-Each step takes queries as if they were new: their labels are hidden, or 0, 1 or 2 of them shown as evidence; they
-are attached to their nearest other training queries; the loss is on the hidden labels. A query is never its own
-neighbour and a memory state depends on its own group only, so no label reaches its own prediction from memory. Inside
-a group one can, here only: a shown label may be deduced (deduced_labels.py) from the very label that is predicted. The
-metrics are of no label shown, and where the service predicts, none is shown to the network either (scorer.py).
+Each step takes queries as if they were new: attached to their nearest other training queries, none of their labels
+read; the loss is on those labels. A query is never its own neighbour and a memory state depends on its own group only,
+so no label reaches its own prediction, nor does one of the same group that was deduced from it (deduced_labels.py).
 Held-out queries stop the training early, calibrate it and give the metrics; their labels are never in memory meanwhile.
 """
 
@@ -33,8 +31,6 @@ MIN_QUERIES = 10
 HELD_OUT_SHARE = 0.2
 STEP_QUERIES = 256
 """Queries taken as new in one step at most; an epoch has two steps at least."""
-EVIDENCE_WEIGHTS = (0.4, 0.35, 0.25)
-"""How often 0, 1 or 2 labels of a query are shown."""
 WHOLE_GROUPS = 0.5
 """Share of the groups that a step takes as they are; of the others it takes 1 to all rollouts, at random, so that
 groups of every size are learned from groups of one size."""
@@ -136,7 +132,6 @@ def _train(
     _fit_feature_scale(network, training.batch, generator)
     memory = training.batch.query_vectors, training.domain
     neighbors = nearest(*memory, *memory, rule)
-    held_out_evidence = draw_evidence(held_out.batch, torch.Generator().manual_seed(seed))
     held_out_neighbors = nearest(held_out.batch.query_vectors, held_out.domain, *memory, rule)
     optimizer = _optimizer(network)
     steps = max(2, math.ceil(training.batch.groups / STEP_QUERIES))
@@ -160,35 +155,25 @@ def _train(
             step += 1
             _average(averaged, network, min(AVERAGING, step / (step + 10)))
         if (epoch + 1) % CHECK_EVERY == 0 or epoch + 1 == epochs:
-            logits = _held_out_logits(averaged, held_out.batch, held_out_evidence, training.batch, held_out_neighbors)
-            hidden = held_out.batch.known & ~held_out_evidence
-            check = float(functional.binary_cross_entropy_with_logits(logits[hidden], held_out.batch.label[hidden]))
+            known = held_out.batch.known
+            logits = _held_out_logits(averaged, held_out.batch, training.batch, held_out_neighbors)[known]
+            check = float(functional.binary_cross_entropy_with_logits(logits, held_out.batch.label[known]))
             if check < best_loss:
                 best, best_loss = copy.deepcopy(averaged), check
         progress((epoch + 1) / epochs)
-    return _finished(best, held_out.batch, held_out_evidence, training.batch, held_out_neighbors, rule, threshold)
+    return _finished(best, held_out.batch, training.batch, held_out_neighbors, rule, threshold)
 
 
 def _finished(
-    network: RewardGNN, held_out: GroupBatch, evidence: Tensor, memory: GroupBatch, neighbors: Neighbors,
-    rule: AttachRule, threshold: float,
+    network: RewardGNN, held_out: GroupBatch, memory: GroupBatch, neighbors: Neighbors, rule: AttachRule,
+    threshold: float,
 ) -> TrainedModel:  # fmt: skip
-    """Calibrate and measure. The metrics are those of no label shown: what a first request meets."""
-    shown, none = evidence, torch.zeros_like(evidence)
-    logits = [_held_out_logits(network, held_out, show, memory, neighbors) for show in (none, shown)]
-    hidden = [held_out.known & ~show for show in (none, shown)]
-    calibration = fit_calibration(
-        torch.cat([z[rows] for z, rows in zip(logits, hidden, strict=True)]),
-        torch.cat([held_out.label[rows] for rows in hidden]),
-        queries=len(torch.unique(held_out.group[held_out.known])),
-    )
-    rows = hidden[0]
-    metrics = reward_metrics(
-        held_out.label[rows].double().numpy(),
-        calibration.probability(logits[0][rows]).double().numpy(),
-        held_out.group[rows].numpy(),
-        threshold,
-    )
+    """Calibrate and measure."""
+    logits = _held_out_logits(network, held_out, memory, neighbors)[held_out.known]
+    label, group = held_out.label[held_out.known], held_out.group[held_out.known]
+    calibration = fit_calibration(logits, label, queries=len(torch.unique(group)))
+    probability = calibration.probability(logits).double().numpy()
+    metrics = reward_metrics(label.double().numpy(), probability, group.numpy(), threshold)
     return TrainedModel(network, calibration, rule, metrics)
 
 
@@ -197,7 +182,7 @@ def _attachment(network: RewardGNN, memory: GroupBatch, neighbors: Neighbors, ch
     valid = neighbors.valid[chosen]
     needed, place = torch.unique(neighbors.rows[chosen][valid], return_inverse=True)
     group = memory.select(needed)
-    states = network.memory_states(experience_graph(group, group.known))
+    states = network.memory_states(experience_graph(group, with_labels=True))
     target = torch.arange(len(chosen))[:, None].expand_as(valid)[valid]
     return Attachment(states, torch.stack([place, target]), neighbors.similarity[chosen][valid])
 
@@ -205,12 +190,10 @@ def _attachment(network: RewardGNN, memory: GroupBatch, neighbors: Neighbors, ch
 def _step_loss(
     network: RewardGNN, batch: GroupBatch, chosen: Tensor, neighbors: Neighbors, generator: torch.Generator
 ) -> Tensor:
-    """BCE on hidden labels + RANKING_WEIGHT x softplus of every (right, wrong) pair of a group."""
+    """BCE on the known labels + RANKING_WEIGHT x softplus of every (right, wrong) pair of a group."""
     new = thinned(batch.select(chosen), generator)
-    evidence = draw_evidence(new, generator)
-    logits = network(experience_graph(new, evidence), _attachment(network, batch, neighbors, chosen))
-    hidden = new.known & ~evidence
-    z, label, group = logits[hidden], new.label[hidden], new.group[hidden]
+    logits = network(experience_graph(new), _attachment(network, batch, neighbors, chosen))
+    z, label, group = logits[new.known], new.label[new.known], new.group[new.known]
     loss = functional.binary_cross_entropy_with_logits(z, label)
     right, wrong = label >= 0.5, label < 0.5
     pair = group[right][:, None] == group[wrong][None]
@@ -221,12 +204,9 @@ def _step_loss(
 
 
 @torch.inference_mode()
-def _held_out_logits(
-    network: RewardGNN, held_out: GroupBatch, evidence: Tensor, memory: GroupBatch, neighbors: Neighbors
-) -> Tensor:
+def _held_out_logits(network: RewardGNN, held_out: GroupBatch, memory: GroupBatch, neighbors: Neighbors) -> Tensor:
     everything = torch.arange(held_out.groups)
-    graph = experience_graph(held_out, evidence)
-    logits: Tensor = network(graph, _attachment(network, memory, neighbors, everything))
+    logits: Tensor = network(experience_graph(held_out), _attachment(network, memory, neighbors, everything))
     return logits
 
 
@@ -251,23 +231,10 @@ def _rank(batch: GroupBatch, value: Tensor) -> Tensor:
     return rank
 
 
-def draw_evidence(batch: GroupBatch, generator: torch.Generator) -> Tensor:
-    """(N,) bool: 0, 1 or 2 known labels of each group shown, at random, at least one left hidden."""
-    draw = torch.rand(len(batch.group), generator=generator)
-    draw[~batch.known] = 2.0
-    known = torch.bincount(batch.group[batch.known], minlength=batch.groups)
-    shown = torch.multinomial(torch.tensor(EVIDENCE_WEIGHTS), batch.groups, replacement=True, generator=generator)
-    shown = torch.minimum(shown, (known - 1).clamp(min=0))
-    return (_rank(batch, draw) < shown[batch.group]) & batch.known
-
-
 def _fit_feature_scale(network: RewardGNN, batch: GroupBatch, generator: torch.Generator) -> None:
-    """Standardise features over what training will see: a few draws of evidence, and all labels shown."""
-    seen = [(batch, batch.known)]
-    for _ in range(4):
-        new = thinned(batch, generator)
-        seen.append((new, draw_evidence(new, generator)))
-    features = torch.cat([rollout_features(groups, shown) for groups, shown in seen])
+    """Standardise features over what training will see: whole groups, and a few draws of thinned ones."""
+    seen = [batch, *(thinned(batch, generator) for _ in range(4))]
+    features = torch.cat([rollout_features(groups) for groups in seen])
     network.feature_mean.copy_(features.mean(0))
     network.feature_scale.copy_(features.std(0) + 0.05)
 

@@ -14,7 +14,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from memreward_service.engine.features import AGREEMENT_FEATURES, EVIDENCE_FEATURES, FEATURES, rollout_features
+from memreward_service.engine.features import AGREEMENT_FEATURES, FEATURES, rollout_features
 from memreward_service.engine.group_batch import GroupBatch
 
 Probability = NDArray[np.float64]
@@ -24,7 +24,7 @@ Table = NDArray[np.float32]
 def agreement_share(memory: GroupBatch, asked: GroupBatch) -> Probability:
     """P = the share of the group with the same answer; no label is used. (Self-consistency, arXiv 2203.11171.)"""
     del memory
-    features = rollout_features(asked, torch.zeros_like(asked.known))
+    features = rollout_features(asked)
     share: Probability = features[:, FEATURES.index("share")].double().numpy()
     return share
 
@@ -62,10 +62,21 @@ def _fitted(
 
 
 def _structure(batch: GroupBatch, shown: Tensor) -> Table:
-    """Agreement and evidence columns without a rollout's own label, (N, F)."""
-    columns = [name for name in AGREEMENT_FEATURES + EVIDENCE_FEATURES if not name.startswith("shown_")]
-    table: Table = rollout_features(batch, shown)[:, [FEATURES.index(name) for name in columns]].numpy()
+    """(N, F): agreement, and what the `shown` (N,) labels say of a rollout's siblings; its own label is not there."""
+    agreement = rollout_features(batch)[:, [FEATURES.index(name) for name in AGREEMENT_FEATURES]]
+    table: Table = torch.cat([agreement, _sibling_labels(batch, shown)], dim=1).numpy()
     return table
+
+
+def _sibling_labels(batch: GroupBatch, shown: Tensor) -> Tensor:
+    """(N, 4) siblings known to be right and wrong, with the same key and with another."""
+    right = torch.where(shown, batch.label, torch.zeros(()))
+    columns = []
+    for own in (right, shown.float() - right):
+        in_group = torch.zeros(batch.groups).index_add_(0, batch.group, own)[batch.group]
+        in_key = torch.zeros(int(batch.key.max()) + 1).index_add_(0, batch.key, own)[batch.key]
+        columns += [in_key - own, in_group - in_key]
+    return torch.stack(columns, dim=1)
 
 
 def _embeddings(batch: GroupBatch) -> Table:
