@@ -164,7 +164,7 @@ async def test_a_program_that_the_machine_gave_no_time_has_no_behaviour() -> Non
 def test_a_query_that_shows_many_calls_has_a_bounded_number_of_inputs() -> None:
     query = "def f(n: int):\n    '''Do.\n" + "".join(f"    >>> f({n})\n" for n in range(200)) + "    '''\n"
     (only,) = input_sets(query_code(query), query)
-    assert len(only.inputs) == 16 + 40
+    assert len(only.inputs) == 16 + 31
 
 
 def test_calls_that_the_query_shows_are_inputs_and_settle_types() -> None:
@@ -201,7 +201,7 @@ def test_some_rows_have_related_arguments() -> None:
         query = f"def f{head}:\n    '''Do.'''\n"
         return input_sets(query_code(query), query)[0].inputs
 
-    assert sum(a == b for a, b in inputs("(a: int, b: int)")) >= 10
+    assert sum(a == b for a, b in inputs("(a: int, b: int)")) >= 7
     turned = [(a, b) for a, b in inputs("(a: str, b: str)") if any(b[n:] + b[:n] in a for n in range(len(b)))]
     assert len(turned) >= 10
     assert any(b not in a for a, b in turned), "some pieces are rotated"

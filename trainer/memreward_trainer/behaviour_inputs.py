@@ -148,7 +148,7 @@ def _input_set(name: str, types: tuple[str, ...], alphabet: tuple[str, ...], sig
     if len(columns) > 1:
         for column in columns:
             seed.shuffle(column)
-    rows = [list(row) for row in zip(*columns, strict=True)]
+    rows = [list(row) for row in zip(*columns, strict=False)]
     for row in rows[RELATED - 1 :: RELATED]:
         _relate(row, seed)
     return InputSet(types, tuple(map(tuple, rows)))
