@@ -52,8 +52,10 @@ _SURE, _NONE = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1,
 TRUST = TrustReport(
     2000, 50, 0.8, None, TrustFigures(41, 0.125, 0.75, 0.5, 0.25, 0.0625),
     (
-        DomainTrust(Domain.MATH, False, "The AUC is too low.", _SURE, (StepTrust(2**40, _SURE), StepTrust(41, _NONE))),
-        DomainTrust(Domain.QA, True, None, _NONE, ()),
+        DomainTrust(
+            Domain.MATH, False, "The AUC is too low.", _SURE, _NONE, (StepTrust(2**40, _SURE), StepTrust(41, _NONE))
+        ),
+        DomainTrust(Domain.QA, True, None, _NONE, _SURE, ()),
     ),
 )  # fmt: skip
 FAILED_JOB = TrainingJob("job-failed", JobStatus.FAILED, 0.5, {}, None, ("not_enough_labels", "Add 12 labels."))

@@ -281,6 +281,9 @@ def evaluate(
         bool, typer.Option("--planner", help="Let the label planner choose the rollouts, beside a random choice.")
     ] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Budgets from 5% to 70%, as JSON and PNG.")] = False,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Compare the trust that the service tells with the truth.")
+    ] = False,
     no_behaviour: Annotated[
         bool, typer.Option("--no-behaviour", help="Compare programs by their text, and run none of them.")
     ] = False,
@@ -289,16 +292,17 @@ def evaluate(
 
     \b
     Examples:
-      memreward evaluate ../shared/data/gsm8k.jsonl.gz --regime queries --budget 0.2 --seeds 3 --rollouts 8
+      memreward evaluate gsm8k.jsonl.gz --regime queries --budget 0.2 --seeds 3 --rollouts 8
       memreward evaluate rollouts.jsonl --regime rollouts --budget 0.15 --output figures.json
       memreward evaluate rollouts.jsonl --regime rollouts --planner --budget 0.17
       memreward evaluate rollouts.jsonl --regime rollouts --planner --curve --seeds 1
+      memreward evaluate rollouts.jsonl --trust
     """
     with service_sentences():
         service_module("evaluation.command").evaluate(
             file, regime=regime, budget=budget, seeds=seeds, rollouts=rollouts, policies=policies, output=output,
             data_dir=data_dir, epochs=epochs, planner=planner, curve=curve,
-            behaviour=not no_behaviour,
+            behaviour=not no_behaviour, trust=trust,
         )  # fmt: skip
 
 

@@ -231,7 +231,8 @@ def read_trust(wire: Json) -> TrustReport:
 
 def _read_domain_trust(wire: Json) -> DomainTrust:
     steps = tuple(StepTrust(each["step"], plain(TrustFigures, each["figures"])) for each in wire["steps"])
-    return plain(DomainTrust, {**wire, "figures": plain(TrustFigures, wire["figures"]), "steps": steps})
+    figures = {name: plain(TrustFigures, wire[name]) for name in ("figures", "predicted")}
+    return plain(DomainTrust, {**wire, **figures, "steps": steps})
 
 
 def read_label_spending(wire: Json) -> LabelSpending:

@@ -514,18 +514,20 @@ class StepTrust(_message.Message):
     def __init__(self, step: _Optional[int] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ...) -> None: ...
 
 class DomainTrust(_message.Message):
-    __slots__ = ("domain", "trusted", "reason", "figures", "steps")
+    __slots__ = ("domain", "trusted", "reason", "figures", "steps", "predicted")
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     TRUSTED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     FIGURES_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
+    PREDICTED_FIELD_NUMBER: _ClassVar[int]
     domain: str
     trusted: bool
     reason: str
     figures: TrustFigures
     steps: _containers.RepeatedCompositeFieldContainer[StepTrust]
-    def __init__(self, domain: _Optional[str] = ..., trusted: bool = ..., reason: _Optional[str] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepTrust, _Mapping]]] = ...) -> None: ...
+    predicted: TrustFigures
+    def __init__(self, domain: _Optional[str] = ..., trusted: bool = ..., reason: _Optional[str] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepTrust, _Mapping]]] = ..., predicted: _Optional[_Union[TrustFigures, _Mapping]] = ...) -> None: ...
 
 class TrustReport(_message.Message):
     __slots__ = ("window", "min_rollouts", "min_auc", "max_false_positive_rate", "overall", "domains")

@@ -185,9 +185,11 @@ def test_label_spending(client: Any) -> None:
 
 def test_trust(client: Any) -> None:
     sure, none = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1, 0.0, None, None, 0.0, 0.5)
-    math = DomainTrust("math", False, "The AUC is too low.", sure, (StepTrust(2**40, sure), StepTrust(41, none)))
+    math = DomainTrust("math", False, "The AUC is too low.", sure, none, (StepTrust(2**40, sure), StepTrust(41, none)))
     overall = TrustFigures(41, 0.125, 0.75, 0.5, 0.25, 0.0625)
-    assert client.trust() == TrustReport(2000, 50, 0.8, None, overall, (math, DomainTrust("qa", True, None, none, ())))
+    assert client.trust() == TrustReport(
+        2000, 50, 0.8, None, overall, (math, DomainTrust("qa", True, None, none, sure, ()))
+    )
 
 
 def test_experience(client: Any) -> None:

@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY
 from sklearn.metrics import roc_auc_score
 
 from memreward_service.engine.key_posterior import KeyPosterior
-from memreward_service.engine.trust import Comparison, Trust, comparisons, figures_of, without_own_label
+from memreward_service.engine.trust import Comparison, Trust, compared_figures, comparisons, without_own_label
 from memreward_service.records import (
     Domain,
     Group,
@@ -37,7 +37,7 @@ def compared(
 ) -> list[Comparison]:
     """(label, probability) of rollouts that differ, from number `first` on."""
     return [
-        Comparison(domain, label, probability, step, b"%d" % number)
+        Comparison(domain, label, probability, step, b"%d" % number, probability, b"%d" % (number // 8))
         for number, (label, probability) in enumerate(rows, first)
     ]
 
@@ -62,7 +62,7 @@ def gauge(name: str, domain: str = "math") -> float | None:
 
 def test_the_figures_of_eight_rollouts() -> None:
     rows = [(1, 0.9), (1, 0.6), (1, 0.35), (0.75, 0.55), (0, 0.8), (0, 0.1), (0.25, 0.45), (0, 0.6)]
-    figures = figures_of(compared(*rows), Settings(abstain_margin=0.08))
+    figures = compared_figures(compared(*rows), Settings(abstain_margin=0.08))
     assert figures == TrustFigures(
         rollouts=8,
         share_abstained=2 / 8,  # 0.55 and 0.45
@@ -72,7 +72,7 @@ def test_the_figures_of_eight_rollouts() -> None:
         # bins 0.1: 0.1, 0.3: 0.65, 0.4: 0.2, 0.5: 0.2, 0.6: 0.4 - 0.6, 0.8: 0.8, 0.9: 0.1
         calibration_error=pytest.approx((0.1 + 0.65 + 0.2 + 0.2 + 0.2 + 0.8 + 0.1) / 8),
     )
-    strict = figures_of(compared(*rows), Settings(threshold=0.7))
+    strict = compared_figures(compared(*rows), Settings(threshold=0.7))
     assert (strict.false_positive_rate, strict.false_negative_rate) == (1 / 4, 3 / 4)
 
 
@@ -80,15 +80,15 @@ def test_the_auc_is_that_of_scikit_learn() -> None:
     random = np.random.default_rng(5)
     score = random.uniform(size=300).round(1)
     label = (random.uniform(size=300) < score).astype(float)
-    figures = figures_of(compared(*zip(label, score, strict=True)), Settings())
+    figures = compared_figures(compared(*zip(label, score, strict=True)), Settings())
     assert figures.auc == pytest.approx(roc_auc_score(label, score), abs=1e-12)
 
 
 def test_what_is_not_defined_is_not_made_up() -> None:
-    assert figures_of([], Settings()) == TrustFigures(0, None, None, None, None, None)
-    only_right = figures_of(compared((1, 0.9), (1, 0.4)), Settings())
+    assert compared_figures([], Settings()) == TrustFigures(0, None, None, None, None, None)
+    only_right = compared_figures(compared((1, 0.9), (1, 0.4)), Settings())
     assert (only_right.auc, only_right.false_positive_rate, only_right.false_negative_rate) == (None, None, 0.5)
-    unsure = figures_of(compared((1, 0.5), (0, 0.5)), Settings(abstain_margin=0.1))
+    unsure = compared_figures(compared((1, 0.5), (0, 0.5)), Settings(abstain_margin=0.1))
     assert (unsure.share_abstained, unsure.auc) == (1.0, 0.5)
     assert (unsure.false_positive_rate, unsure.false_negative_rate) == (None, None)
 

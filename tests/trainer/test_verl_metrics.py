@@ -61,7 +61,8 @@ def test_an_answer_is_told_once_and_without_what_is_not_defined() -> None:
 
 def test_every_domain_is_told_beside_all_together() -> None:
     service = trusted()
-    math = DomainTrust("math", False, "The AUC is under the bound.", TrustFigures(40, None, 0.5, None, None, None), ())
+    figures, predicted = TrustFigures(40, None, 0.5, None, None, None), TrustFigures(90, 0.25, None, None, None, None)
+    math = DomainTrust("math", False, "The AUC is under the bound.", figures, predicted, ())
     service.trust = replace(service.trust, domains=(math,))
     follower = following(service)
     follower.ask()
@@ -70,6 +71,8 @@ def test_every_domain_is_told_beside_all_together() -> None:
         "memreward/trust/math/rollouts": 40.0,
         "memreward/trust/math/auc": 0.5,
         "memreward/trust/math/trusted": 0.0,
+        "memreward/trust/math/predicted/rollouts": 90.0,
+        "memreward/trust/math/predicted/share_abstained": 0.25,
     }
 
 

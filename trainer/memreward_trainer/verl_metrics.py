@@ -6,9 +6,11 @@ step, which users may bring: this is verl's own sampler, which tells beside the 
     memreward/source/{label,gnn,none}      shares of the rollouts trained on, by where their reward comes from
     memreward/trust/{rollouts,share_abstained,auc,false_positive_rate,false_negative_rate,calibration_error}
     memreward/trust/<domain>/{trusted, and the same}
+    memreward/trust/<domain>/predicted/{the same}
 
-where the second line is the overall trust of the service (GET /v1/trust), the third that in each domain, asked for once
-a step in the background:
+where the second line is the overall trust of the service (GET /v1/trust) over labelled rollouts, the third that in each
+domain, and the fourth what is estimated of the rewards that were predicted. It is asked for once a step, in the
+background:
 
     trainer.v1.sampler.custom_sampler.path=pkg://memreward_trainer.verl_metrics
     trainer.v1.sampler.custom_sampler.name=measured_sampler
@@ -87,6 +89,7 @@ class TrustFollower:
         metrics = _named("memreward/trust", told.overall)
         for each in told.domains:
             metrics |= _named(f"memreward/trust/{each.domain}", each.figures)
+            metrics |= _named(f"memreward/trust/{each.domain}/predicted", each.predicted)
             metrics[f"memreward/trust/{each.domain}/trusted"] = float(each.trusted)
         return metrics
 

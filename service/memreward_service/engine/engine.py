@@ -43,7 +43,8 @@ from memreward_service.engine.scorer import (
     reply_to,
 )
 from memreward_service.engine.training_jobs import TrainingJobs
-from memreward_service.engine.trust import Trust, comparisons
+from memreward_service.engine.trust import Comparison, Trust, comparisons
+from memreward_service.engine.trust_estimate import answered_groups
 from memreward_service.errors import Conflict, ModelNotTrained, Unavailable
 from memreward_service.records import (
     Experience,
@@ -327,8 +328,10 @@ class Engine:
         """Predictions as they are answered. The labels of the groups are compared first: what they say of trust holds
         for these answers already."""
         reply = await self._reply_to(groups, explain)
+        found: list[Comparison] = []
         if any(rollout.label is not None for group in groups for rollout in group.rollouts):
-            self._trust.record(await asyncio.to_thread(comparisons, groups, reply.beliefs, key, step))
+            found = await asyncio.to_thread(comparisons, groups, reply.beliefs, key, step)
+        self._trust.record(found, answered_groups(groups, reply.beliefs, key))
         guarded = (
             self._trust.guarded(group.query.domain, predictions)
             for group, predictions in zip(groups, reply.predictions, strict=True)

@@ -45,8 +45,13 @@ class KeyPosterior:
         """(C,) rollouts of each key."""
         self.exclusive = exclusive
         """Whether at most one key is right."""
-        self._own = np.asarray(probability, dtype=np.float64)
-        self._log_odds = _logit(np.bincount(self.key, self._own, len(order)) / self.votes)  # (C,) before any label
+        self.own: Floats = np.asarray(probability, dtype=np.float64)
+        """(n,) of each rollout, where no label of the group was seen."""
+        self._log_odds = _logit(np.bincount(self.key, self.own, len(order)) / self.votes)  # (C,) before any label
+
+    def with_probability(self, probability: Floats) -> KeyPosterior:
+        """The same group, of which `probability` (n,) is believed."""
+        return KeyPosterior(probability.tolist(), [str(key) for key in self.key], self.exclusive)
 
     def told(self, labels: Sequence[float | None]) -> Floats:
         """(C,) what the known `labels` (n,) say of each key: right labels less wrong ones."""
@@ -73,9 +78,9 @@ class KeyPosterior:
     def probability(self, labels: Sequence[float | None]) -> Floats:
         """(n,) probability of each rollout. Without any label it is the network's own; else it moves with its key."""
         if all(label is None for label in labels):
-            return self._own
+            return self.own
         moved = _logit(self.key_probability(labels)) - self._log_odds
-        return _sigmoid(_logit(self._own) + moved[self.key])
+        return _sigmoid(_logit(self.own) + moved[self.key])
 
 
 def _noisy(share: Floats) -> Floats:

@@ -8,8 +8,9 @@ What counts once: a rollout of /v1/rollouts in its group attempt, however often 
 rollout with the same query, texts and label as one in the window is taken for a repeated request and not counted
 again (equal rollouts inside one group are several rollouts). Blank responses are not predicted, so not compared.
 
-The figures are over the labelled rollouts. Where the labels are no random sample, because a planner asks for those in
-doubt, say, neither are the figures: unlabelled rollouts may fare better.
+These figures are over the labelled rollouts. Where the labels are no random sample, because a planner asks for those in
+doubt, say, neither are the figures, and unlabelled rollouts fare much better. So beside them stand estimates for the
+rollouts whose rewards were predicted (trust_estimate.py).
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ import json
 import logging
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.metrics import Floats, calibration_error
+from memreward_service.engine.trust_estimate import AnsweredGroup, estimated
+from memreward_service.engine.trust_figures import figures_of, out_of_bounds
 from memreward_service.engine.trust_metrics import show
 from memreward_service.records import (
     Domain,
@@ -41,6 +43,8 @@ from memreward_service.records import (
 )  # fmt: skip
 from memreward_service.settings import Settings
 
+LAG = 0.02
+"""Share of a window that may change before bounds are judged by new estimates."""
 STEPS_SHOWN = 10
 """Training steps that a report tells apart for each domain, the latest ones."""
 
@@ -49,13 +53,16 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A label beside the `probability` of its rollout without it. `digest` tells what counts once."""
+    """A label beside the `probability` of its rollout without it, and beside what the network `said` before any label
+    of its group, which `group` names. `digest` tells what counts once."""
 
     domain: Domain
     label: float
     probability: float
     step: int | None
     digest: bytes
+    said: float
+    group: bytes
 
 
 def comparisons(
@@ -67,15 +74,16 @@ def comparisons(
         unseen = without_own_label(belief, [rollout.label for rollout in group.rollouts])
         query = group.query
         sent = [key and (key.run_id, key.group_id, key.group_attempt), query.id, query.text, query.domain]
+        name = _digest(*sent)
         copies: Counter[bytes] = Counter()
-        for rollout, probability in zip(group.rollouts, unseen, strict=True):
+        for rollout, probability, said in zip(group.rollouts, unseen, belief.own.tolist(), strict=True):
             if rollout.label is None or probability is None or not rollout.response.strip():
                 continue
             parts = [rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.label]
             content = _digest(*sent, *parts)
             copies[content] += 1
             digest = _digest(content.hex(), copies[content])
-            found.append(Comparison(query.domain, rollout.label, probability, step, digest))
+            found.append(Comparison(query.domain, rollout.label, probability, step, digest, said, name))
     return found
 
 
@@ -102,8 +110,8 @@ class Trust:
         self._settings = settings
         self._windows: dict[Domain, _Window] = {}
 
-    def record(self, found: Iterable[Comparison]) -> None:
-        """Keep comparisons, and judge their domains again."""
+    def record(self, found: Iterable[Comparison], answered: Iterable[AnsweredGroup] = ()) -> None:
+        """Keep comparisons and, where a domain has some, its answered groups; judge domains with new labels again."""
         changed = {}
         for comparison in found:
             if comparison.domain not in self._windows:
@@ -111,6 +119,9 @@ class Trust:
             window = self._windows[comparison.domain]
             if window.add(comparison):
                 changed[comparison.domain] = window
+        for group in answered:
+            if group.domain in self._windows:
+                self._windows[group.domain].answer(group)
         for domain, window in changed.items():
             self._judge(domain, window)
 
@@ -135,9 +146,16 @@ class Trust:
             min_rollouts=self._settings.trust_min_rollouts,
             min_auc=self._settings.trust_min_auc,
             max_false_positive_rate=self._settings.trust_max_false_positive_rate,
-            overall=figures_of(every, self._settings),
+            overall=compared_figures(every, self._settings),
             domains=tuple(
-                DomainTrust(domain, window.reason is None, window.reason, window.figures(), self._steps(window))
+                DomainTrust(
+                    domain,
+                    window.reason is None,
+                    window.reason,
+                    window.figures(),
+                    window.predicted(),
+                    self._steps(window),
+                )
                 for domain, window in windows
             ),
         )
@@ -148,22 +166,31 @@ class Trust:
             if comparison.step is not None:
                 by_step.setdefault(comparison.step, []).append(comparison)
         latest = sorted(by_step)[-STEPS_SHOWN:]
-        return tuple(StepTrust(step, figures_of(by_step[step], self._settings)) for step in latest)
+        return tuple(StepTrust(step, compared_figures(by_step[step], self._settings)) for step in latest)
 
     def _judge(self, domain: Domain, window: _Window) -> None:
         """Set whether a domain is within its bounds, and say so where that changed."""
         before = window.reason
         if self._settings.trust_min_auc is not None or self._settings.trust_max_false_positive_rate is not None:
-            window.reason = out_of_bounds(domain, window.figures(), self._settings)
+            window.reason = self._out_of_bounds(domain, window)
         if before is None and window.reason is not None:
             _log.warning("%s", window.reason)
         elif before is not None and window.reason is None:
             _log.info("predictions of %s are within their bounds again, and are given", domain)
-        show(domain, window.figures, window.reason is None)
+        show(domain, window.figures, window.predicted, window.reason is None)
+
+    def _out_of_bounds(self, domain: Domain, window: _Window) -> str | None:
+        """By the estimates for the predicted rollouts where there are enough of them, else by the labelled ones."""
+        figures, estimates = window.figures(), window.predicted(lag=LAG)
+        least = self._settings.trust_min_rollouts
+        if estimates.auc is not None and min(figures.rollouts, estimates.rollouts) >= least:
+            return out_of_bounds(f"predicted rollouts of {domain}, by the labels of others", estimates, self._settings)
+        return out_of_bounds(f"labelled rollouts of {domain}", figures, self._settings)
 
 
 class _Window:
-    """The last comparisons of one domain. `reason`: why its predictions are withheld, None where they are given."""
+    """The last comparisons of one domain, and the last groups in which something was predicted. `reason`: why its
+    predictions are withheld, None where they are given."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -171,6 +198,10 @@ class _Window:
         self.reason: str | None = None
         self._digests: set[bytes] = set()
         self._figures: TrustFigures | None = None
+        self._answered: dict[int, AnsweredGroup] = {}
+        self._rollouts_predicted = 0
+        self._estimates: TrustFigures | None = None
+        self._changes = 0
 
     def add(self, comparison: Comparison) -> bool:
         """Whether it was not there."""
@@ -181,68 +212,42 @@ class _Window:
         self.kept.append(comparison)
         self._digests.add(comparison.digest)
         self._figures = None
+        self._changes += 1
         return True
+
+    def answer(self, group: AnsweredGroup) -> None:
+        """Keep it in the place of an earlier answer, and drop the oldest groups beyond the window."""
+        before = self._answered.pop(group.name, None)
+        self._rollouts_predicted += len(group.predicted) - (len(before.predicted) if before else 0)
+        self._answered[group.name] = group
+        while self._rollouts_predicted > self._settings.trust_window and len(self._answered) > 1:
+            oldest = self._answered.pop(next(iter(self._answered)))
+            self._rollouts_predicted -= len(oldest.predicted)
+        self._changes += 1
 
     def figures(self) -> TrustFigures:
         """Over all that is kept."""
         if self._figures is None:
-            self._figures = figures_of(self.kept, self._settings)
+            self._figures = compared_figures(self.kept, self._settings)
         return self._figures
 
-
-def figures_of(compared: Iterable[Comparison], settings: Settings) -> TrustFigures:
-    """The figures of predictions beside labels; a label counts as right from 0.5 on.
-
-    The two rates are over the rollouts that would have got a reward; AUC and calibration over all. None where a figure
-    is not defined.
-    """
-    rows = np.array([(one.label, one.probability) for one in compared], dtype=np.float64).reshape(-1, 2)
-    label, probability = rows[:, 0], rows[:, 1]
-    right, rewarded = label >= 0.5, probability >= settings.threshold
-    abstained = np.abs(probability - settings.threshold) < settings.abstain_margin
-    return TrustFigures(
-        rollouts=len(rows),
-        share_abstained=_share(abstained),
-        auc=_auc(right, probability),
-        false_positive_rate=_share(rewarded[~right & ~abstained]),
-        false_negative_rate=_share(~rewarded[right & ~abstained]),
-        calibration_error=calibration_error(label, probability) if len(rows) else None,
-    )
+    def predicted(self, lag: float = 0.0) -> TrustFigures:
+        """Estimates over the rollouts whose rewards were predicted, at most a share `lag` of the window behind: they
+        take 20 ms and more."""
+        if self._estimates is None or self._changes > lag * len(self.kept):
+            rows = np.array([(one.said, one.label) for one in self.kept], dtype=np.float64).reshape(-1, 2)
+            labelled_groups = len({one.group for one in self.kept})
+            groups = list(self._answered.values())
+            self._estimates = estimated(groups, rows[:, 0], rows[:, 1], labelled_groups, self._settings)
+            self._changes = 0
+        return self._estimates
 
 
-def out_of_bounds(domain: Domain, figures: TrustFigures, settings: Settings) -> str | None:
-    """Why predictions of a domain with these figures are withheld; None where they are not. Too few rollouts, or a
-    figure that is not defined, are no reason."""
-    if figures.rollouts < settings.trust_min_rollouts:
-        return None
-    bounds = (
-        ("AUC", figures.auc, settings.trust_min_auc, -1, "under", "MIN_AUC"),
-        ("false-positive rate", figures.false_positive_rate, settings.trust_max_false_positive_rate, 1, "over",
-         "MAX_FALSE_POSITIVE_RATE"),
-    )  # fmt: skip
-    for name, value, bound, sign, side, setting in bounds:
-        if value is not None and bound is not None and sign * value > sign * bound:
-            return (
-                f"Over the last {figures.rollouts} labelled rollouts of {domain}, the {name} of the predictions is "
-                f"{value:.3g}, {side} the bound of {bound:g} (MEMREWARD_TRUST_{setting}): its predictions are answered "
-                "abstain until labels show it within. Send more labelled rollouts, or train again."
-            )
-    return None
-
-
-def _auc(right: NDArray[np.bool_], score: Floats) -> float | None:
-    """The share of (right, wrong) pairs in which the right one has the higher score, equal scores counting half
-    (Mann and Whitney, 1947). By ranks here: scikit-learn takes 3 ms for the same, too long for every scoring."""
-    wins = int(right.sum())
-    if wins in (0, len(right)):
-        return None
-    _, place, count = np.unique(score, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2)[place]
-    return float((rank[right].sum() - wins * (wins + 1) / 2) / (wins * (len(right) - wins)))
-
-
-def _share(chosen: NDArray[np.bool_]) -> float | None:
-    return float(chosen.mean()) if len(chosen) else None
+def compared_figures(kept: Iterable[Comparison], settings: Settings) -> TrustFigures:
+    """The figures of predictions beside labels; a label counts as right from 0.5 on."""
+    rows = np.array([(one.label, one.probability) for one in kept], dtype=np.float64).reshape(-1, 2)
+    figures = figures_of((rows[:, 0] >= 0.5).astype(np.float64), rows[:, 1], settings)
+    return replace(figures, calibration_error=calibration_error(rows[:, 0], rows[:, 1]) if len(rows) else None)
 
 
 def _digest(*parts: object) -> bytes:

@@ -11,34 +11,36 @@ from prometheus_client import Gauge
 
 from memreward_service.records import Domain, TrustFigures
 
-_OVER = "over the last labelled rollouts, each predicted without its own label."
-FIGURES = {
-    "rollouts": Gauge("memreward_trust_rollouts", "Labelled rollouts that the figures are over.", ["domain"]),
-    "auc": Gauge("memreward_trust_auc", f"AUC {_OVER}", ["domain"]),
-    "false_positive_rate": Gauge(
-        "memreward_trust_false_positive_rate", f"Share of the wrong rollouts that are rewarded, {_OVER}", ["domain"]
-    ),
-    "false_negative_rate": Gauge(
-        "memreward_trust_false_negative_rate", f"Share of the right rollouts that are not rewarded, {_OVER}", ["domain"]
-    ),
-    "calibration_error": Gauge(
-        "memreward_trust_calibration_error", f"Expected calibration error {_OVER}", ["domain"]
-    ),
-    "share_abstained": Gauge(
-        "memreward_trust_share_abstained", f"Share too near to the threshold to be rewarded, {_OVER}", ["domain"]
-    ),
-}  # fmt: skip
+_FIGURES = {
+    "rollouts": "How many rollouts the figures are over.",
+    "auc": "AUC.",
+    "false_positive_rate": "Share of the wrong rollouts that are rewarded.",
+    "false_negative_rate": "Share of the right rollouts that are not rewarded.",
+    "calibration_error": "Expected calibration error.",
+    "share_abstained": "Share too near to the threshold to be rewarded.",
+}
+_OVER = {
+    "memreward_trust_": "Over the last labelled rollouts, each predicted without its own label.",
+    "memreward_trust_predicted_": "Estimated for the last rollouts whose rewards were predicted.",
+}
+COMPARED, ESTIMATED = (
+    {name: Gauge(prefix + name, f"{what} {over}", ["domain"]) for name, what in _FIGURES.items()}
+    for prefix, over in _OVER.items()
+)
 """The gauge of each field of TrustFigures."""
 TRUSTED = Gauge(
     "memreward_trust_trusted", "1 where predictions are given, 0 where all are answered abstain.", ["domain"]
 )
 
 
-def show(domain: Domain, figures: Callable[[], TrustFigures], trusted: bool) -> None:
-    """Set the gauges of a domain; `figures` is called when they are read."""
+def show(
+    domain: Domain, compared: Callable[[], TrustFigures], estimated: Callable[[], TrustFigures], trusted: bool
+) -> None:
+    """Set the gauges of a domain; the two kinds of figures are asked for when they are read."""
     TRUSTED.labels(domain).set(trusted)
-    for name, gauge in FIGURES.items():
-        gauge.labels(domain).set_function(partial(_value, figures, name))
+    for gauges, figures in ((COMPARED, compared), (ESTIMATED, estimated)):
+        for name, gauge in gauges.items():
+            gauge.labels(domain).set_function(partial(_value, figures, name))
 
 
 def _value(figures: Callable[[], TrustFigures], name: str) -> float:

@@ -25,6 +25,7 @@ from memreward_service.evaluation.labelled_file import labelled_queries, queries
 from memreward_service.evaluation.planned_labels import spendings
 from memreward_service.evaluation.program_behaviour import SandboxRunner, needs_behaviour, with_behaviour
 from memreward_service.evaluation.stored_encoder import CACHE_FOLDER, StoredEncoder
+from memreward_service.evaluation.trust_check import LABELS, trust_figures
 from memreward_service.records import Experience
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
@@ -69,6 +70,20 @@ PLANNED = Kind(
     "rewards right",
 )
 
+TRUSTED = Kind(
+    {
+        "auc": "AUC",
+        "false_positive_rate": "FPR",
+        "false_negative_rate": "FNR",
+        "calibration_error": "ECE",
+    },
+    f"{LABELS:.0%} of the rollouts that arrive after training are labelled: asked for by the planner, at random, or "
+    "whole groups. Truth and estimate are of the predicted rewards; off by: the mean distance of the two; labelled: "
+    "the plain figures over labelled rollouts, each predicted without its own label.",
+    "auc",
+    "AUC",
+)
+
 Figures = dict[str, dict[str, float]]
 """Metrics by method."""
 
@@ -76,11 +91,12 @@ Figures = dict[str, dict[str, float]]
 def evaluate(
     file: Path, *, regime: str, budget: float, seeds: int, rollouts: int | None, policies: list[str] | None,
     output: Path | None, data_dir: Path | None, epochs: int | None, planner: bool = False, curve: bool = False,
-    behaviour: bool = True,
+    behaviour: bool = True, trust: bool = False,
 ) -> None:  # fmt: skip
     """Score the rollouts of `file` whose labels a budget does not buy, print the comparison, write JSON.
 
     `planner`: how many of all rewards are right when the planner spends the budget, and when it is spent at random.
+    `trust`: how near the trust that the service tells comes to the truth, on the queries that the budget does not buy.
     `curve`: for the budgets of curve.py instead of `budget`, drawn as a PNG beside the JSON. `behaviour`: programs
     without an answer key are run first, to be compared by what they do; else by their text. The JSON goes to `output`,
     by default memreward-evaluate-<file>-<regime>.json in the current folder.
@@ -90,6 +106,12 @@ def evaluate(
         raise InvalidArgument(f"--regime {regime!r} is unknown: use {' or '.join(SPLITS)}.", field="regime")
     if planner and regime != "rollouts":
         raise InvalidArgument("--planner chooses single rollouts: use it with --regime rollouts.", field="planner")
+    if trust and (regime != "queries" or planner or curve):
+        raise InvalidArgument(
+            "--trust is measured on whole queries at one budget: use it with --regime queries, without --planner and "
+            "--curve.",
+            field="trust",
+        )
     if not 0 < budget < 1:
         raise InvalidArgument(f"--budget {budget:g} leaves nothing to measure: use more than 0, less than 1.")
     logging.getLogger("memreward_service").setLevel(logging.WARNING)
@@ -98,17 +120,17 @@ def evaluate(
     console, cache = Console(), (data_dir or CACHE_FOLDER).expanduser()
     queries = _compared_by_behaviour(queries, cache, console) if behaviour else queries
     what = f"{file.name}: {len(queries)} queries, {count} rollouts; regime {regime}"
-    kind = PLANNED if planner else COMPARED
+    kind = TRUSTED if trust else PLANNED if planner else COMPARED
     points = []
     for share in BUDGETS if curve else (budget,):
-        runs = _runs(queries, regime, share, seeds, planner, cache, epochs, console)
+        runs = _runs(queries, regime, share, seeds, kind, cache, epochs, console)
         title = f"{what}, {share:.0%} of the labels; mean ± spread of {seeds} seeds"
         console.print(figures_table(title, runs, kind))
         points.append((share, runs))
     target = output or Path(f"memreward-evaluate-{file.name.split('.')[0]}-{regime}.json")
     facts = {
-        "file": file.name, "regime": regime, "planner": planner, "queries": len(queries), "rollouts": count,
-        "rollouts_a_query": rollouts, "policies": policies,
+        "file": file.name, "regime": regime, "planner": planner, "trust": trust, "queries": len(queries),
+        "rollouts": count, "rollouts_a_query": rollouts, "policies": policies,
         "budgets": [{"budget": share, "runs": runs, "mean": means(runs)} for share, runs in points],
     }  # fmt: skip
     target.write_text(json.dumps(facts, indent=2) + "\n")
@@ -120,7 +142,7 @@ def evaluate(
 
 
 def _runs(
-    queries: Sequence[Experience], regime: str, budget: float, seeds: int, planner: bool, cache: Path,
+    queries: Sequence[Experience], regime: str, budget: float, seeds: int, kind: Kind, cache: Path,
     epochs: int | None, console: Console,
 ) -> list[Figures]:  # fmt: skip
     """Figures of every seed, with progress."""
@@ -141,8 +163,10 @@ def _runs(
         for seed in range(seeds):
             bar = bars.add_task(f"{budget:.0%} of the labels, seed {seed + 1} of {seeds}: training", total=1.0)
             reached = partial(_reached, bars, bar)
-            if planner:
+            if kind is PLANNED:
                 runs.append(spendings(queries, encoder, budget, seed, epochs, reached))
+            elif kind is TRUSTED:
+                runs.append(trust_figures(queries, encoder, budget, seed, epochs, reached))
             else:
                 runs.append(compared(SPLITS[regime](queries, budget, seed), encoder, seed, epochs, reached))
     store.close()

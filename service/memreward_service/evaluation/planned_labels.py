@@ -80,9 +80,9 @@ def _planned(
     """Half by agreement, then half by the network that was trained on it."""
     parsed = _parsed(queries)
     known = [[False] * len(experience.rollouts) for experience in queries]
-    _spend(queries, parsed, [agreement_probability(group) for group in parsed], known, labels // 2)
+    spend(queries, parsed, [agreement_probability(group) for group in parsed], known, labels // 2)
     first = _network(queries, encoder, known, seed, epochs, lambda share: progress(share / 2), shown=False)
-    _spend(queries, parsed, _by_group(first, queries), known, labels)
+    spend(queries, parsed, _by_group(first, queries), known, labels)
     last = _network(queries, encoder, known, seed, epochs, lambda share: progress((1 + share) / 2), shown=True)
     return Spending(known, last)
 
@@ -92,7 +92,7 @@ def _by_agreement(queries: Sequence[Experience], labels: int) -> Spending:
     parsed = _parsed(queries)
     believed = [agreement_probability(group) for group in parsed]
     known = [[False] * len(experience.rollouts) for experience in queries]
-    _spend(queries, parsed, believed, known, labels)
+    spend(queries, parsed, believed, known, labels)
     probability = [
         belief_about(group, own).probability(_labels(experience, seen)).tolist()
         for group, own, experience, seen in zip(parsed, believed, queries, known, strict=True)
@@ -110,7 +110,7 @@ def _at_random(
     return Spending(known, _network(queries, encoder, known, seed, epochs, progress, shown=True))
 
 
-def _spend(
+def spend(
     queries: Sequence[Experience], parsed: Sequence[ParsedGroup], probability: Sequence[Sequence[float]], known: Known,
     labels: int,
 ) -> None:  # fmt: skip

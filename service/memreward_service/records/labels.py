@@ -95,10 +95,11 @@ class LabelSpending:
 
 @dataclass(frozen=True, slots=True)
 class TrustFigures:
-    """How `rollouts` labelled rollouts, each predicted without its own label, compare with their labels.
+    """How the predictions of `rollouts` rollouts compare with what they are: labelled ones, each predicted without its
+    own label, with their labels, often no random sample; or unlabelled ones with what the labels of others say.
 
     All in [0, 1]; None where not defined (the AUC of right ones only). The two rates are over the rollouts that would
-    have got a reward, not abstained. They hold for the labelled rollouts, often no random sample.
+    have got a reward, not abstained.
     """
 
     rollouts: int
@@ -119,13 +120,15 @@ class StepTrust:
 
 @dataclass(frozen=True, slots=True)
 class DomainTrust:
-    """The figures of one domain, and of its last steps, in order. Where not `trusted`, all its predictions are ABSTAIN,
-    for the `reason`, a sentence."""
+    """The `figures` over the labelled rollouts of one domain, and of its last steps, in order; `predicted`: the same,
+    estimated for the last rollouts whose rewards were predicted. Where not `trusted`, all predictions of the domain are
+    ABSTAIN, for the `reason`, a sentence."""
 
     domain: Domain
     trusted: bool
     reason: str | None
     figures: TrustFigures
+    predicted: TrustFigures
     steps: tuple[StepTrust, ...]
 
 

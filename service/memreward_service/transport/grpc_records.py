@@ -322,6 +322,7 @@ def trust_message(report: TrustReport) -> pb.TrustReport:
                 trusted=each.trusted,
                 reason=each.reason,
                 figures=_trust_figures(each.figures),
+                predicted=_trust_figures(each.predicted),
                 steps=[pb.StepTrust(step=one.step, figures=_trust_figures(one.figures)) for one in each.steps],
             )
             for each in report.domains

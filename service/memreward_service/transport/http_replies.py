@@ -326,8 +326,9 @@ class ModelsReply(Reply):
 
 
 class TrustFiguresReply(Reply):
-    """Labelled rollouts, each predicted without its own label, beside their labels: often no random sample of all
-    rollouts. The two rates are over those that would have got a reward. Null where a figure is not defined."""
+    """How predictions compare with what the rollouts are: labelled ones, each predicted without its own label, with
+    their labels, often no random sample; or unlabelled ones with what the labels of others say. The two rates are over
+    those that would have got a reward. Null where a figure is not defined."""
 
     rollouts: int
     share_abstained: float | None
@@ -345,13 +346,15 @@ class StepTrustReply(Reply):
 
 
 class DomainTrustReply(Reply):
-    """The figures of one domain and of its last training steps. Where it is not trusted, every prediction of it is
-    answered abstain, for the reason."""
+    """The figures over the labelled rollouts of one domain and of its last training steps; predicted: the same,
+    estimated for the last rollouts whose rewards were predicted. Where the domain is not trusted, all its predictions
+    are answered abstain, for the reason."""
 
     domain: Domain
     trusted: bool
     reason: str | None
     figures: TrustFiguresReply
+    predicted: TrustFiguresReply
     steps: list[StepTrustReply]
 
 

@@ -1,0 +1,144 @@
+"""How near the trust that the service tells comes to the truth, on groups that arrive after training.
+
+The network is trained on the queries that the budget buys, as in regime queries. The other groups arrive, and LABELS of
+their rollouts become known: those that the planner asks for, random ones, or all of some groups. From these labels the
+service tells its trust (GET /v1/trust); the truth is what all the other labels say of the rewards that it predicted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+from memreward_service.engine.encoder import Encoder
+from memreward_service.engine.group_batch import ParsedGroup, parse_group
+from memreward_service.engine.key_posterior import Floats, KeyPosterior
+from memreward_service.engine.scorer import belief_about
+from memreward_service.engine.trust import Trust, comparisons
+from memreward_service.engine.trust_estimate import answered_groups
+from memreward_service.engine.trust_figures import figures_of
+from memreward_service.errors import InvalidArgument
+from memreward_service.evaluation.comparison import Progress, engine_probabilities
+from memreward_service.evaluation.labelled_file import flat, queries_split
+from memreward_service.evaluation.planned_labels import Known, spend
+from memreward_service.records import Experience, Group, TrustFigures
+from memreward_service.settings import Settings
+
+LABELS = 0.17
+"""Share of the arriving rollouts whose labels become known."""
+FIGURES = ("auc", "false_positive_rate", "false_negative_rate", "calibration_error")
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Groups that came after training, each with what was believed of it before any of its labels."""
+
+    queries: tuple[Experience, ...]
+    parsed: tuple[ParsedGroup, ...]
+    beliefs: tuple[KeyPosterior, ...]
+
+
+def trust_figures(
+    queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
+) -> dict[str, dict[str, float]]:
+    """By way of choosing labels: the truth, what is estimated and how far that is off, and the figures over labelled
+    rollouts. Raises InvalidArgument for several domains."""
+    if len(domains := sorted({experience.query.domain for experience in queries})) > 1:
+        raise InvalidArgument(
+            f"The file has queries of {' and '.join(domains)}, and trust is told by domain: keep one of them in it."
+        )
+    split = queries_split(queries, budget, seed)
+    probability = asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress))
+    labelled = {experience.query.id: experience for experience in queries}
+    arrived = _arrived([labelled[experience.query.id] for experience in split.asked], probability)
+    ways: dict[str, Callable[[Arrived, int], Known]] = {"planner": _planned, "random": _at_random, "groups": _groups}
+    rows: dict[str, dict[str, float]] = {}
+    for way, choose in ways.items():
+        truth, report = told(arrived, choose(arrived, seed))
+        off = {
+            name: abs(getattr(report.predicted, name) - getattr(truth, name))
+            for name in FIGURES
+            if None not in (getattr(report.predicted, name), getattr(truth, name))
+        }
+        named = {"truth": _defined(truth), "estimate": _defined(report.predicted), "off by": off}
+        rows |= {f"{way}: {what}": row for what, row in named.items()}
+        rows[f"{way}: labelled"] = _defined(report.figures)
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the service tells: `figures` over labelled rollouts, and estimates for the `predicted` ones."""
+
+    figures: TrustFigures
+    predicted: TrustFigures
+
+
+def told(arrived: Arrived, known: Known) -> tuple[TrustFigures, Told]:
+    """The truth about the predicted rollouts, and what the service tells once it has the `known` labels."""
+    count = sum(map(len, known))
+    settings = Settings(trust_window=count, trust_min_rollouts=1)
+    groups = [
+        Group(str(place), experience.query, tuple(
+            stored.rollout if seen else replace(stored.rollout, label=None)
+            for stored, seen in zip(experience.rollouts, row, strict=True)
+        ))
+        for place, (experience, row) in enumerate(zip(arrived.queries, known, strict=True))
+    ]  # fmt: skip
+    trust = Trust(settings)
+    answered = answered_groups(groups, arrived.beliefs)
+    trust.record(comparisons(groups, arrived.beliefs), answered)
+    (domain,) = trust.report().domains
+    labels = {id(belief): experience for belief, experience in zip(arrived.beliefs, arrived.queries, strict=True)}
+    right, said = [], []
+    for group in answered:
+        rows = list(group.predicted)
+        said.append(group.belief.probability(group.labels)[rows])
+        right.append([float((labels[id(group.belief)].rollouts[row].rollout.label or 0.0) >= 0.5) for row in rows])
+    return figures_of(flat(right), np.concatenate(said), settings), Told(domain.figures, domain.predicted)
+
+
+def _arrived(queries: Sequence[Experience], probability: Floats) -> Arrived:
+    parsed = tuple(parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in queries)
+    cuts = np.cumsum([len(experience.rollouts) for experience in queries])[:-1]
+    parts = np.split(probability, cuts)
+    beliefs = tuple(belief_about(group, part.tolist()) for group, part in zip(parsed, parts, strict=True))
+    return Arrived(tuple(queries), parsed, beliefs)
+
+
+def _planned(arrived: Arrived, seed: int) -> Known:
+    del seed
+    known = _unknown(arrived)
+    spend(arrived.queries, arrived.parsed, [belief.own.tolist() for belief in arrived.beliefs], known, _labels(known))
+    return known
+
+
+def _at_random(arrived: Arrived, seed: int) -> Known:
+    known = _unknown(arrived)
+    places = [(group, index) for group, row in enumerate(known) for index in range(len(row))]
+    for place in np.random.default_rng(seed).permutation(len(places))[: _labels(known)]:
+        group, index = places[place]
+        known[group][index] = True
+    return known
+
+
+def _groups(arrived: Arrived, seed: int) -> Known:
+    known = _unknown(arrived)
+    for group in np.random.default_rng(seed).permutation(len(known))[: round(LABELS * len(known))]:
+        known[group] = [True] * len(known[group])
+    return known
+
+
+def _unknown(arrived: Arrived) -> Known:
+    return [[False] * len(experience.rollouts) for experience in arrived.queries]
+
+
+def _labels(known: Known) -> int:
+    return round(LABELS * sum(map(len, known)))
+
+
+def _defined(figures: TrustFigures) -> dict[str, float]:
+    return {name: value for name, value in asdict(figures).items() if name in FIGURES and value is not None}
