@@ -73,6 +73,25 @@ def test_the_planner_spends_the_same_labels_better_than_chance(
 
 
 @pytest.mark.slow
+def test_the_trust_that_is_told_is_measured_against_the_truth(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mean = run(file, tmp_path, "queries", trust=True)
+    rows = [
+        f"{way}: {row}"
+        for way in ("planner", "random", "groups")
+        for row in ("truth", "estimate", "off by", "labelled")
+    ]
+    assert list(mean) == rows
+    for way in ("planner", "random", "groups"):
+        truth, estimate, off = (mean[f"{way}: {row}"]["auc"]["mean"] for row in ("truth", "estimate", "off by"))
+        assert off == pytest.approx(abs(truth - estimate))
+        assert off < 0.1 or way == "groups", "11 groups are few"
+    assert mean["planner: truth"]["auc"]["mean"] > mean["groups: truth"]["auc"]["mean"], "labels of siblings help"
+    assert "off by" in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_the_curve_is_drawn_for_every_budget(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("memreward_service.evaluation.command.BUDGETS", (0.2, 0.4))
     run(file, tmp_path, "rollouts", planner=True, curve=True, epochs=2)
@@ -109,6 +128,13 @@ def test_wrong_options_say_what_to_use(file: Path, tmp_path: Path) -> None:
         run(file, tmp_path, "queries", budget=0.0)
     with pytest.raises(InvalidArgument, match="--regime rollouts"):
         run(file, tmp_path, "queries", planner=True)
+    for other in ({"regime": "rollouts"}, {"regime": "queries", "curve": True}):
+        with pytest.raises(InvalidArgument, match="--trust is measured on whole queries at one budget"):
+            run(file, tmp_path, trust=True, **other)  # type: ignore[arg-type]
+    both = [*draw_rollouts(seed=1, queries=2), FileQuery("Why?", (FileRollout("So.", label=1.0),), domain="text")]
+    write_rollout_file(file, both)
+    with pytest.raises(InvalidArgument, match="trust is told by domain: keep one of them"):
+        run(file, tmp_path, "queries", trust=True)
 
 
 def test_means_leave_out_what_a_run_could_not_define() -> None:
