@@ -13,8 +13,10 @@ import pytest
 import torch
 
 from engine.engines import StartEngine, started
+from engine.hash_encoder import HashEncoder
 from engine.replicas import FakeScorer, Replicas
 from memreward_service.engine.engine import Engine
+from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 
 
@@ -49,6 +51,23 @@ async def start(tmp_path: Path) -> AsyncIterator[StartEngine]:
     async def start(**settings: Any) -> Engine:
         running.append(await started(tmp_path, **settings))
         return running[-1]
+
+    yield start
+    for engine in running:
+        await engine.stop()
+
+
+@pytest.fixture
+async def begin(tmp_path: Path) -> AsyncIterator[StartEngine]:
+    """begin("name"): an engine that knows nothing, with the data folder of that name."""
+    running: list[Engine] = []
+
+    async def start(name: str = "data", encoder: HashEncoder | None = None, **settings: Any) -> Engine:
+        options = {"training_seeds": 1, "training_epochs": 3, "torch_threads": 1, **settings}
+        engine = Engine(Settings(data_dir=tmp_path / name, **options), encoder or HashEncoder())
+        await engine.start()
+        running.append(engine)
+        return engine
 
     yield start
     for engine in running:
