@@ -13,6 +13,7 @@ from memreward_trainer.behaviour import rollout_behaviour
 from memreward_trainer.sandbox.isolation import Isolation, SandboxUnavailable
 from memreward_trainer.sandbox.sandbox import LocalSandbox
 from memreward_trainer.verl_settings import VerlSettings
+from trainer.sandbox.fusion_server import FakeServer, listening
 from trainer.verl_parts import (
     AgentLoop,
     RewardWorker,
@@ -131,6 +132,34 @@ def test_a_machine_without_a_sandbox_is_told_at_the_start(
         verl_programs.sandbox_for(settings, 1)
     assert verl_programs.sandbox_for(settings_of(tmp_path), 1) is None
     assert verl_programs.sandbox_for(settings_of(tmp_path, *CODE, "+reward.memreward.behaviour=false"), 1) is None
+
+
+async def test_programs_run_on_the_sandbox_server_of_verls_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(_: LocalSandbox) -> Isolation:
+        raise SandboxUnavailable("not on this machine")
+
+    monkeypatch.setattr(LocalSandbox, "prepare", unavailable)
+    verify = ("+reward.memreward.label_share=0.5", "+reward.memreward.verifier=code")
+    service, server = FakeService(lambda *_: 0.25, wants_label=lambda *_: True), FakeServer()
+    with listening(server) as url:
+        fusion = (f"reward.sandbox_fusion.url={url}", "reward.sandbox_fusion.max_concurrent=2")
+        manager = manager_before(verl_config(tmp_path, URL, *CODE, *verify, *fusion), service)
+        loop = AgentLoop(byte_tokenizer(), [RewardWorker(manager)])
+        info = {"split": "train", "tests": ["assert double(3) == 6"]}
+        outputs = await asyncio.gather(
+            *(
+                loop.score(text, **columns("u", place, QUERY, extra_info=info))
+                for place, text in enumerate((RIGHT, WRONG))
+            )
+        )
+        await manager.experience.settled()
+    assert [output.reward_score for output in outputs] == [1.0, 0.0]
+    right, wrong = (service.submitted[key].rollout.behaviour for key in sorted(service.submitted))
+    assert right is not None
+    assert right != wrong
+    assert len(server.requests) >= 6, "a program is loaded and called for its behaviour, and again for its tests"
 
 
 async def test_workers_share_the_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from memreward_client import LabelBudget
 from memreward_trainer.unscored import UnscoredRule
-from memreward_trainer.verl_settings import VerlSettings
+from memreward_trainer.verl_settings import NO_KEYS, VerlSettings
 from trainer.verl_parts import MANAGER_LINES, verl_config
 
 URL = "grpc://10.0.0.1:50051"
@@ -142,7 +142,7 @@ def test_what_verl_ignores_beside_a_sampler_of_ours_is_told(tmp_path: Path) -> N
 def test_the_page_has_every_key_and_its_line_for_labels_is_taken(tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs" / "trainers.md").read_text()
     table = page.split("Keys under `reward.memreward`", 1)[1].split("**Validation**", 1)[0]
-    keys = {each.name for each in fields(VerlSettings)} - {"connection", "group_size"}
+    keys = {each.name for each in fields(VerlSettings)} - NO_KEYS
     assert {"url", "api_key", *keys} == {name for row in table.splitlines() for name in _keys(row)}
     section = page.split("### Verify some rollouts yourself", 1)[1]
     line = section.split("\n\n    ", 1)[1].split("\n", 1)[0]

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from memreward_client import Query
 from memreward_trainer.behaviour import Behaviour, rollout_behaviour
+from memreward_trainer.sandbox.fusion import FusionSandbox
 from memreward_trainer.sandbox.isolation import SandboxUnavailable
 from memreward_trainer.sandbox.sandbox import LocalSandbox, Sandbox
 from memreward_trainer.verl_settings import VerlSettings
@@ -20,10 +21,11 @@ logger = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
-def sandbox_for(settings: VerlSettings, workers: int) -> LocalSandbox | None:
-    """The sandbox of one of `workers` reward workers, tried out; None where the settings let no program run.
+def sandbox_for(settings: VerlSettings, workers: int) -> Sandbox | None:
+    """The sandbox of one of `workers` reward workers; None where the settings let no program run.
 
-    All workers together run about as many programs at once as this machine has processors.
+    That of reward.sandbox_fusion.url, or this machine's, tried out, where all workers together run about as many
+    programs at once as it has processors.
 
     Raises:
         ValueError: this machine has no sandbox.
@@ -31,13 +33,15 @@ def sandbox_for(settings: VerlSettings, workers: int) -> LocalSandbox | None:
     needs = settings.programs
     if not needs:
         return None
+    if settings.sandbox_url is not None:
+        return FusionSandbox(settings.sandbox_url, concurrency=settings.sandbox_programs)
     try:
         isolation = _at_once(LocalSandbox().prepare())
     except SandboxUnavailable as error:
         raise ValueError(
             f"reward.memreward lets programs run here ({' and '.join(needs)}), and this machine cannot: {error} "
-            "Without a sandbox, set behaviour=false, so that programs are compared by their text, and another verifier "
-            "than code."
+            "Without a sandbox, give reward.sandbox_fusion.url a SandboxFusion server; or set behaviour=false, so that "
+            "programs are compared by their text, and another verifier than code."
         ) from error
     return LocalSandbox(isolation, allow_limits=False, concurrency=max(1, (os.cpu_count() or 1) // workers))
 

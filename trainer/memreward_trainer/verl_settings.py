@@ -25,6 +25,8 @@ MEASURED_SAMPLER = "memreward_trainer.verl_metrics"
 """Where the sampler is that adds metrics (verl_metrics.py)."""
 WAITING_CALLS = 1_000
 """Calls that a Ray actor with coroutine methods, as verl's reward workers are, holds at once."""
+NO_KEYS = frozenset({"connection", "group_size", "sandbox_url", "sandbox_programs"})
+"""Fields that other parts of verl's configuration tell."""
 LABEL_MARGIN_SECONDS = 15.0
 """How much longer than a verification may take the service waits for a label: for the way there and back."""
 
@@ -41,6 +43,10 @@ class VerlSettings:
     of a run agree on it and a second run of the same name, or a resumed one, has another."""
     group_size: int
     """actor_rollout_ref.rollout.n of verl's configuration; no key."""
+    sandbox_url: str | None = None
+    """reward.sandbox_fusion.url of verl's configuration: programs run there, and not on this machine; no key."""
+    sandbox_programs: int = 64
+    """reward.sandbox_fusion.max_concurrent: programs that run there at once for one worker; no key."""
     deadline_seconds: float = 600.0
     """Longest time for one rollout: siblings that are still being generated, and a service that is away."""
     allow_partial: bool = True
@@ -97,7 +103,7 @@ class VerlSettings:
             ValueError: an unknown key or a value that cannot be, in a sentence.
         """
         given = dict(config.reward.get("memreward") or {})
-        known = {each.name for each in fields(cls)} - {"connection", "group_size"}
+        known = {each.name for each in fields(cls)} - NO_KEYS
         if unknown := sorted(given.keys() - known - {"url", "api_key"}):
             raise ValueError(
                 f"reward.memreward does not know {', '.join(unknown)}: "
@@ -117,7 +123,11 @@ class VerlSettings:
             given["verifier"] = known_verifier(given["verifier"])
         given.setdefault("run_id", _run_id(config))
         given.setdefault("policy", _policy(config))
-        settings = cls(connection=connection, group_size=int(config.actor_rollout_ref.rollout.n), **given)
+        fusion = config.reward.sandbox_fusion
+        settings = cls(
+            connection=connection, group_size=int(config.actor_rollout_ref.rollout.n), sandbox_url=fusion.url,
+            sandbox_programs=int(fusion.max_concurrent), **given,
+        )  # fmt: skip
         settings._check(config)
         return settings
 

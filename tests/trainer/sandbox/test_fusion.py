@@ -1,10 +1,6 @@
-"""The sandbox server, as a fake that runs the source it is sent with this interpreter."""
+"""Programs on a sandbox server, a fake one."""
 
 from __future__ import annotations
-
-import json
-import subprocess
-import sys
 
 import httpx
 import pytest
@@ -13,35 +9,7 @@ from memreward_trainer.sandbox.answers import AnswerKind
 from memreward_trainer.sandbox.fusion import FusionSandbox
 from memreward_trainer.sandbox.isolation import SandboxUnavailable
 from memreward_trainer.sandbox.limits import Limits
-
-
-class FakeServer:
-    """Answers `run_code` as a SandboxFusion server does."""
-
-    def __init__(self, reply: httpx.Response | None = None, seconds: float = 10.0) -> None:
-        self.requests: list[dict[str, object]] = []
-        self._reply, self._seconds = reply, seconds
-
-    def __call__(self, request: httpx.Request) -> httpx.Response:
-        asked = json.loads(request.content)
-        self.requests.append(asked)
-        if self._reply is not None:
-            return self._reply
-        try:
-            ran = subprocess.run(
-                [sys.executable, "-c", asked["code"]],
-                input=asked["stdin"],
-                capture_output=True,
-                text=True,
-                timeout=self._seconds,
-            )
-        except subprocess.TimeoutExpired:
-            return httpx.Response(
-                200, json={"status": "Failed", "run_result": {"status": "TimeLimitExceeded", "stdout": ""}}
-            )
-        status = "Success" if ran.returncode == 0 else "Failed"
-        result = {"status": "Finished", "return_code": ran.returncode, "stdout": ran.stdout, "stderr": ran.stderr}
-        return httpx.Response(200, json={"status": status, "compile_result": None, "run_result": result})
+from trainer.sandbox.fusion_server import FakeServer
 
 
 def sandbox_of(server: FakeServer) -> FusionSandbox:
