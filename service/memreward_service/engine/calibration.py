@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from scipy.optimize import minimize
+from scipy.special import expit
 from torch import Tensor
-from torch.nn import functional
+
+from memreward_service.engine.metrics import Floats
 
 MIN_ROLLOUTS = 20
 """Held-out rollouts below which the two parameters would be noise."""
@@ -33,18 +38,16 @@ def fit_calibration(logits: Tensor, labels: Tensor, queries: int) -> Calibration
     """
     if len(labels) < MIN_ROLLOUTS or labels.max() < 0.5 or labels.min() >= 0.5:
         return Calibration()
-    logits, labels = logits.double().detach(), labels.double()
-    log_slope = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    intercept = torch.zeros((), dtype=torch.float64, requires_grad=True)
-    optimizer = torch.optim.LBFGS([log_slope, intercept], max_iter=100, line_search_fn="strong_wolfe")
+    z, y = logits.detach().double().numpy(), labels.double().numpy()
 
-    def loss() -> Tensor:
-        optimizer.zero_grad()
-        z = log_slope.exp() * logits + intercept
-        value = functional.binary_cross_entropy_with_logits(z, labels)
-        value = value + (log_slope**2 + intercept**2) / (2 * queries)
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
+    def loss(parameters: Floats) -> tuple[float, Floats]:
+        """Cross-entropy and pull, and their gradient by (log slope, intercept)."""
+        log_slope, intercept = parameters
+        x = np.exp(log_slope) * z + intercept
+        value = (np.logaddexp(0.0, x) - y * x).mean() + (parameters @ parameters) / (2 * queries)
+        off = expit(x) - y
+        gradient = np.array([(off * (x - intercept)).mean(), off.mean()]) + parameters / queries
+        return float(value), gradient
 
-    optimizer.step(loss)  # type: ignore[no-untyped-call]
-    return Calibration(float(log_slope.detach().exp()), float(intercept.detach()))
+    log_slope, intercept = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", options={"gtol": 1e-8}).x
+    return Calibration(math.exp(log_slope), float(intercept))
