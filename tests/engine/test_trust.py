@@ -93,7 +93,7 @@ def test_what_is_not_defined_is_not_made_up() -> None:
     assert (unsure.false_positive_rate, unsure.false_negative_rate) == (None, None)
 
 
-@pytest.mark.parametrize("labels", [[1, 0, 0, None], [None, 1, None, 0], [1, 1, 0, 0], [0.25, None, None, None]])
+@pytest.mark.parametrize("labels", [[1, 0, 0, None], [None, 1, None, 0], [0.25, None, None, None]])
 def test_the_own_label_is_not_seen_and_those_of_siblings_are(labels: list[float | None]) -> None:
     belief = KeyPosterior(OWN, KEYS)
     unseen = without_own_label(belief, labels)
@@ -105,6 +105,13 @@ def test_the_own_label_is_not_seen_and_those_of_siblings_are(labels: list[float 
         assert unseen[index] == belief.probability(others)[index]
         for lie in (0.0, 0.5, 1.0):
             assert without_own_label(belief, [*labels[:index], lie, *labels[index + 1 :]])[index] == unseen[index]
+
+
+def test_of_a_group_that_is_labelled_as_a_whole_no_label_is_seen() -> None:
+    """Its query has a reference answer: rollouts of the others are predicted beside no labelled sibling."""
+    for labels in ([1.0, 1.0, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]):
+        assert without_own_label(KeyPosterior(OWN, KEYS), labels) == OWN
+        assert [each.probability for each in found(group_of(list(labels)))] == OWN
 
 
 def test_a_comparison_of_a_group_by_hand() -> None:

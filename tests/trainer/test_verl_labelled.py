@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import math
@@ -15,6 +16,7 @@ import pytest
 
 from memreward_client import (
     AsyncRewardClient,
+    FakeService,
     MockTransport,
     ModelNotTrained,
     NotScored,
@@ -67,6 +69,8 @@ def started(
     manager, service = manager_with(verl_config(labels.parent / "policy", URL, *lines), judge, spy)
     transport = MockTransport(memory or Memory())
     manager.experience.client = AsyncRewardClient(transport=transport, retries=Retries(attempts=1))
+    transport = MockTransport(FakeService(judge))
+    manager.compared.client = AsyncRewardClient(transport=transport, retries=Retries(attempts=1))
     return manager, service, AgentLoop(byte_tokenizer(), [RewardWorker(manager)])
 
 
@@ -75,7 +79,7 @@ def row(query_id: Any, place: int = 0, **others: Any) -> dict[str, Any]:
     return columns(f"uid-{query_id}", place, f"Query {query_id}?", extra_info=extra_info, **others)
 
 
-async def test_a_labelled_rollout_gets_its_true_reward_and_is_stored_but_not_predicted(labels: Path) -> None:
+async def test_a_labelled_rollout_gets_its_true_reward_and_is_stored(labels: Path) -> None:
     spy, memory = Spy(), Memory()
     manager, service, loop = started(labels, "+reward.memreward.run_id=run", spy=spy, memory=memory)
     right = await loop.score("42", **row(7, 0))
@@ -102,6 +106,50 @@ async def test_a_labelled_rollout_gets_its_true_reward_and_is_stored_but_not_pre
     ]
     assert (manager.tally.labelled, manager.tally.predicted) == (2, 0)
     assert (manager.experience.stored, manager.experience.lost) == (2, 0)
+
+
+async def test_a_labelled_rollout_is_sent_with_its_label_to_be_compared_and_nothing_waits_for_it(
+    labels: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate = asyncio.Event()
+
+    class Held(MockTransport):
+        async def asend(self, *sent: Any) -> Any:
+            await gate.wait()
+            return await super().asend(*sent)
+
+    manager, service, loop = started(labels, "+reward.memreward.label_share=0.2", spy=Spy())
+    manager.compared.client = AsyncRewardClient(transport=Held(service), retries=Retries(attempts=1))
+    for place, response in enumerate(("42", "43")):
+        assert (await loop.score(response, **row(7, place))).reward_score == float(response == "42")
+    assert not service.submitted
+    gate.set()
+    await manager.compared.settled()
+    sent = [service.submitted[key] for key in sorted(service.submitted)]
+    assert [each.rollout for each in sent] == [Rollout("42", label=1.0), Rollout("43", label=0.0)]
+    assert {(each.label_budget, each.step) for each in sent} == {(None, 3)}, "it is no cost for the budget"
+    assert manager.compared.failed == 0
+    assert "trust does not know it" not in caplog.text
+
+
+async def test_a_service_that_is_away_is_told_once_and_labels_beyond_0_and_1_are_not_sent(
+    labels: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def away(_: Any) -> Any:
+        raise Unreachable("Nobody answers.")
+
+    spy = Spy()
+    manager, _, loop = started(labels, spy=spy)
+    manager.compared.client = AsyncRewardClient(transport=MockTransport(away), retries=Retries(attempts=1))
+    for place in range(3):
+        assert (await loop.score("42", **row(7, place))).reward_score == 1.0
+    await manager.compared.settled()
+    assert manager.compared.failed == 3
+    assert caplog.text.count("trust does not know it: Unreachable: Nobody answers. Its reward holds.") == 1
+    spy.answer = 7.5
+    assert (await loop.score("42", **row(7, 3))).reward_score == 7.5
+    await manager.compared.settled()
+    assert manager.compared.failed == 3
 
 
 async def test_another_row_is_predicted_and_nobody_looks_at_its_ground_truth(labels: Path) -> None:

@@ -61,6 +61,7 @@ async def test_labelled_rollouts_are_in_the_memory_of_a_service_also_after_it_wa
         asked = (loop.score(each, **row | {"session_id": place}) for place, each in enumerate(responses))
         assert [output.reward_score for output in await asyncio.gather(*asked)] == [1.0, 0.0, 0.0, 0.0]
         await manager.experience.settled()
+        await manager.compared.settled()
         await manager.client.close()
         assert (manager.experience.stored, manager.experience.lost) == (4, 0)
         service.kill()
@@ -75,6 +76,29 @@ async def test_labelled_rollouts_are_in_the_memory_of_a_service_also_after_it_wa
     assert {(rollout["label_source"], rollout["step"], rollout["policy"]) for rollout in stored} == {
         ("verifier", 3, tmp_path.name)
     }
+
+
+async def test_rollouts_of_the_label_set_are_compared_with_their_predictions(
+    trained: Trained,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    labels = tmp_path / "labels.json"
+    labels.write_text(json.dumps({"seed": 0, "ratios": {"0.5": {"openai/gsm8k": ["7"]}}}))
+    overrides = (f"+reward.memreward.label_set={labels}", "+reward.memreward.label_ratio=0.5")
+    before = trained.service.get("/v1/trust")["overall"]["rollouts"]
+    manager = GroupRewardManager(verl_config(tmp_path, trained.service.url, *overrides), byte_tokenizer(), None)
+    loop = AgentLoop(byte_tokenizer(), [RewardWorker(manager)])
+    row = columns("uid-7", 0, "What is 6*7?", extra_info={"split": "train", "index": 7})
+    size = manager.settings.group_size
+    asked = (loop.score(f"#### {42 + place % 2}", **row | {"session_id": place}) for place in range(size))
+    assert [output.reward_score for output in await asyncio.gather(*asked)] == [float(p % 2 == 0) for p in range(size)]
+    await manager.experience.settled()
+    await manager.compared.settled()
+    await manager.client.close()
+    assert manager.compared.failed == 0
+    trust = trained.service.get("/v1/trust")
+    assert trust["overall"]["rollouts"] == before + size
+    assert {step["step"]: step["figures"]["rollouts"] for step in trust["domains"][0]["steps"]}[3] >= size
 
 
 @pytest.mark.parametrize("verifier", ["math", "reward_function"])

@@ -262,5 +262,5 @@ def manager_before(config: Any, handler: Any, compute_score: Any = default_compu
     """A manager whose service is this handler of calls."""
     manager = manager_in_a_loop(config, compute_score)
     client = AsyncRewardClient(transport=MockTransport(handler), retries=Retries(attempts=1))
-    manager.client = manager.submitter.client = manager.experience.client = client
+    manager.client = manager.submitter.client = manager.experience.client = manager.compared.client = client
     return manager

@@ -40,6 +40,7 @@ from memreward_trainer.verl_requests import TrueReward, VerifyingSubmitter
 from memreward_trainer.verl_rows import RolloutRow, is_training, response_tokens
 from memreward_trainer.verl_settings import VerlSettings
 from memreward_trainer.verl_true_reward import NoTrueReward, TrueRewards
+from memreward_trainer.verl_trust import ComparedRollouts
 from memreward_trainer.verl_verifier import VerifierRewards
 
 # The estimator is there as soon as verl loads the class, in the trainer's process too.
@@ -88,6 +89,7 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         self.client = AsyncRewardClient(connection.url, api_key=connection.api_key)
         self.submitter = VerifyingSubmitter(self.client, self.settings, self.true_rewards, self.tally, self._remember)
         self.experience = LabelledExperience(self.client)
+        self.compared = ComparedRollouts(self.client, self.settings)
         rollouts, places = self.settings.waiting(config)
         if rollouts > places:
             logger.warning(
@@ -123,7 +125,8 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         return result | {"reward_extra_info": provenance | result["reward_extra_info"]}
 
     async def _verified(self, data: Any, read: RolloutRow) -> dict[str, Any]:
-        """The true reward of a rollout whose query is in the label set; never a prediction."""
+        """The true reward of a rollout whose query is in the label set; never a prediction, which the service compares
+        with it in the background."""
         try:
             reward = await self.true_rewards.of(data)
         except NoTrueReward as error:
@@ -131,9 +134,10 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
             return self._unscored(read, outcome, error, to_correct=error.to_correct)
         self.tally.scored += 1
         self.tally.labelled += 1
-        if self.settings.remember:
-            submission = await self._submission(data[-1:][0], read)
-            self._remember(replace(submission, rollout=replace(submission.rollout, label=reward)))
+        submission = await self._submission(data[-1:][0], read)
+        labelled = replace(submission, rollout=replace(submission.rollout, label=reward), label_budget=None)
+        self._remember(labelled)
+        self.compared.add(labelled)
         return _result(reward, reward, Outcome(reward, None, "ok", "label", None))
 
     async def _predicted(self, data: Any, read: RolloutRow) -> dict[str, Any]:

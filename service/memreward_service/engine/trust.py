@@ -1,8 +1,9 @@
 """How far predictions can be trusted while a run goes on: every labelled rollout is also predicted without its label.
 
 The prediction that is compared with a label knows the labels of the siblings, never the own one (leave one out), so it
-is what the rollout would have been answered without it. Comparisons are kept in a rolling window for each domain, in
-this process: a restart begins anew, and replicas have windows of their own.
+is what the rollout would have been answered without it; of a group that is labelled as a whole it knows none.
+Comparisons are kept in a rolling window for each domain, in this process: a restart begins anew, and replicas have
+windows of their own.
 
 What counts once: a rollout of /v1/rollouts in its group attempt, however often the group is scored; in /v1/rewards a
 rollout with the same query, texts and label as one in the window is taken for a repeated request and not counted
@@ -89,7 +90,10 @@ def comparisons(
 
 def without_own_label(belief: KeyPosterior, labels: Sequence[float | None]) -> list[float | None]:
     """(n,) probability of each labelled rollout from all `labels` (n,) of its group but its own; None where it has
-    none."""
+    none. Where all have one, from none of them: no rollout of a query with a reference answer is predicted beside
+    labelled siblings."""
+    if None not in labels:
+        return list(map(float, belief.own))
     seen: dict[tuple[int, float], Floats] = {}  # the same for rollouts of one key with one label
     result: list[float | None] = []
     for index, label in enumerate(labels):
