@@ -24,7 +24,7 @@ from memreward_service.errors import InvalidArgument
 from memreward_service.evaluation.comparison import Progress, engine_probabilities
 from memreward_service.evaluation.labelled_file import flat, queries_split
 from memreward_service.evaluation.planned_labels import Known, spend
-from memreward_service.records import Experience, Group, TrustFigures
+from memreward_service.records import DomainTrust, Experience, Group, TrustFigures
 from memreward_service.settings import Settings
 
 LABELS = 0.17
@@ -69,15 +69,7 @@ def trust_figures(
     return rows
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the service tells: `figures` over labelled rollouts, and estimates for the `predicted` ones."""
-
-    figures: TrustFigures
-    predicted: TrustFigures
-
-
-def told(arrived: Arrived, known: Known) -> tuple[TrustFigures, Told]:
+def told(arrived: Arrived, known: Known) -> tuple[TrustFigures, DomainTrust]:
     """The truth about the predicted rollouts, and what the service tells once it has the `known` labels."""
     count = sum(map(len, known))
     settings = Settings(trust_window=count, trust_min_rollouts=1)
@@ -98,7 +90,7 @@ def told(arrived: Arrived, known: Known) -> tuple[TrustFigures, Told]:
         rows = list(group.predicted)
         said.append(group.belief.probability(group.labels)[rows])
         right.append([float((labels[id(group.belief)].rollouts[row].rollout.label or 0.0) >= 0.5) for row in rows])
-    return figures_of(flat(right), np.concatenate(said), settings), Told(domain.figures, domain.predicted)
+    return figures_of(flat(right), np.concatenate(said), settings), domain
 
 
 def _arrived(queries: Sequence[Experience], probability: Floats) -> Arrived:
