@@ -226,7 +226,10 @@ async def test_a_label_set_and_a_share_work_side_by_side(tmp_path: Path) -> None
     predicted = await loop.score("44", **row(2, extra_info={"split": "train", "index": 8}))
     assert [each.reward_score for each in (in_set, asked, predicted)] == [1.0, 0.0, 0.25]
     assert truth.asked == ["42", "43"]
-    assert [each["rollout_index"] for each in spoken.submissions] == [1, 1, 2]
+    await manager.compared.settled()
+    in_set = [each for each in spoken.submissions if each["rollout_index"] == 0]
+    assert [(each["rollout"]["label"], each.get("label_budget")) for each in in_set] == [(1.0, None)], "to be compared"
+    assert [each["rollout_index"] for each in spoken.submissions if each not in in_set] == [1, 1, 2]
     assert str(manager.tally) == "3 scored, 0 not scored; 2 labelled, 1 predicted; 1 labels asked for, 0 not given"
 
 
