@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -188,3 +189,21 @@ async def test_a_model_of_other_embedding_weights_is_not_served(begin: StartEngi
     with pytest.raises(Conflict):
         await engine.activate_model(other)
     assert engine.ready() is not None
+
+
+async def test_a_model_of_an_older_version_is_not_served_and_the_log_says_what_to_do_in_one_line(
+    begin: StartEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    version = save_model(tmp_path / "data")
+    card = next((tmp_path / "data" / "models").rglob("*.json"))
+    facts = json.loads(card.read_text())
+    facts["config"]["features"] -= 1
+    card.write_text(json.dumps(facts))
+    engine = await begin()
+    await engine.caught_up()
+    with pytest.raises(ModelNotTrained):
+        await engine.score([NEW[0]])
+    (told,) = [record for record in caplog.records if version in record.message]
+    assert "cannot be served: This model reads" in told.message
+    assert "train again" in told.message
+    assert told.exc_info is None

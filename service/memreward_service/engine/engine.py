@@ -43,7 +43,7 @@ from memreward_service.engine.scorer import (
     reply_to,
 )
 from memreward_service.engine.training_jobs import TrainingJobs
-from memreward_service.engine.trust import Comparison, Trust, comparisons
+from memreward_service.engine.trust import Trust, comparisons
 from memreward_service.engine.trust_estimate import answered_groups
 from memreward_service.errors import Conflict, ModelNotTrained, Unavailable
 from memreward_service.records import (
@@ -290,6 +290,8 @@ class Engine:
                 _log.warning("model %s belongs to other embedding weights: train again", version)
             elif version is not None:
                 await self._serve_after_outage(version)
+        except Conflict as error:
+            _log.warning("model %s cannot be served: %s", version, error.message)
         except Exception:
             _log.exception("model %s cannot be served: activate another one, or train again", version)
         finally:
@@ -328,9 +330,8 @@ class Engine:
         """Predictions as they are answered. The labels of the groups are compared first: what they say of trust holds
         for these answers already."""
         reply = await self._reply_to(groups, explain)
-        found: list[Comparison] = []
-        if any(rollout.label is not None for group in groups for rollout in group.rollouts):
-            found = await asyncio.to_thread(comparisons, groups, reply.beliefs, key, step)
+        labelled = any(rollout.label is not None for group in groups for rollout in group.rollouts)
+        found = await asyncio.to_thread(comparisons, groups, reply.beliefs, key, step) if labelled else []
         self._trust.record(found, answered_groups(groups, reply.beliefs, key))
         guarded = (
             self._trust.guarded(group.query.domain, predictions)
