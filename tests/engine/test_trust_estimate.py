@@ -117,6 +117,9 @@ def test_too_few_labels_estimate_nothing() -> None:
     assert told(world, known)[1] == TrustFigures(30 * 6 - 19, *UNKNOWN)
     known[20][0] = True
     assert told(world, known)[1].auc is not None
+    for truth in world.truth:
+        truth[0] = 1.0
+    assert told(world, [[True, *[False] * 5]] * 30)[1].auc is None, "labels of one kind calibrate nothing"
     nothing = np.empty(0)
     assert estimated([], nothing, nothing, 0, Settings()) == TrustFigures(0, *UNKNOWN)
 
@@ -151,7 +154,7 @@ def test_bounds_are_judged_by_the_predicted_rewards_not_by_the_ones_in_doubt() -
     world = World(60)
     for truth in world.truth:
         truth[:] = [0.0, 0.0, 0.0, 1.0, 1.0, 0.0]
-    groups = world.groups([[True, *[False] * 5]] * 60)
+    groups = world.groups([[number % 2 == 0, False, False, number % 2 == 1, False, False] for number in range(60)])
     trust = Trust(Settings(trust_max_false_positive_rate=0.3, trust_min_rollouts=20))
     trust.record(comparisons(groups, world.beliefs))
     assert not trust.report().domains[0].trusted, "the labelled ones, each without its label, are predicted right"

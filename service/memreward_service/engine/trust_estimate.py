@@ -70,10 +70,10 @@ def estimated(
     """The figures of the predicted rollouts of `groups`.
 
     `said` (N,): what the network said of labelled rollouts before any label of their `labelled_groups` groups, and
-    their `labels` (N,). Where there are too few of them to calibrate on, no figure is defined.
+    their `labels` (N,). Where they are too few to calibrate on, or all of one kind, no figure is defined.
     """
     predicted = sum(len(group.predicted) for group in groups)
-    if len(labels) < MIN_ROLLOUTS or predicted == 0:
+    if len(labels) < MIN_ROLLOUTS or labels.max() < 0.5 or labels.min() >= 0.5 or predicted == 0:
         return TrustFigures(predicted, None, None, None, None, None)
     calibration = fit_calibration(_logits(said), torch.from_numpy(labels), labelled_groups)
     answered, right = [], []
