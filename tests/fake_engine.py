@@ -33,6 +33,7 @@ from memreward_service.records import (
     Scored,
     ScoredGroup,
     Source,
+    StandardErrors,
     Status,
     StepSpending,
     StepTrust,
@@ -49,13 +50,15 @@ MODELS = (
     ModelInfo("m-1", "2026-01-01T03:04:05+00:00", False, 4, 20, 33, {}),
 )
 _SURE, _NONE = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1, 0.0, None, None, 0.0, 0.5)
+_ERRORS = StandardErrors(0.03125, 0.5, None)
 TRUST = TrustReport(
     2000, 50, 0.8, None, TrustFigures(41, 0.125, 0.75, 0.5, 0.25, 0.0625),
     (
         DomainTrust(
-            Domain.MATH, False, "The AUC is too low.", _SURE, _NONE, (StepTrust(2**40, _SURE), StepTrust(41, _NONE))
+            Domain.MATH, False, "The AUC is too low.", _SURE, _NONE, _ERRORS,
+            (StepTrust(2**40, _SURE), StepTrust(41, _NONE)),
         ),
-        DomainTrust(Domain.QA, True, None, _NONE, _SURE, ()),
+        DomainTrust(Domain.QA, True, None, _NONE, _SURE, StandardErrors(None, None, 0.25), ()),
     ),
 )  # fmt: skip
 FAILED_JOB = TrainingJob("job-failed", JobStatus.FAILED, 0.5, {}, None, ("not_enough_labels", "Add 12 labels."))

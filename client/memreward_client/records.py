@@ -366,6 +366,16 @@ class TrustFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class StandardErrors:
+    """One standard deviation of how far estimated figures are from the truth, for labels and rollouts drawn anew; None
+    where the figure is not defined."""
+
+    auc: float | None
+    false_positive_rate: float | None
+    false_negative_rate: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class StepTrust:
     """The figures of one training step."""
 
@@ -376,14 +386,15 @@ class StepTrust:
 @dataclass(frozen=True, slots=True)
 class DomainTrust:
     """The `figures` over the labelled rollouts of one domain, and of its last steps, in order; `predicted`: the same,
-    estimated for the last rollouts whose rewards were predicted. Where not `trusted`, every prediction of the domain is
-    answered abstain, for the `reason`, a sentence."""
+    estimated for the last rollouts whose rewards were predicted, with the `standard_error` of these estimates. Where
+    not `trusted`, every prediction of the domain is answered abstain, for the `reason`, a sentence."""
 
     domain: Domain
     trusted: bool
     reason: str | None
     figures: TrustFigures
     predicted: TrustFigures
+    standard_error: StandardErrors
     steps: tuple[StepTrust, ...]
 
 

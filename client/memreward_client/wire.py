@@ -36,6 +36,7 @@ from .records import (
     SampledRollout,
     Scored,
     ScoredGroup,
+    StandardErrors,
     StepSpending,
     StepTrust,
     StoreCounts,
@@ -232,7 +233,8 @@ def read_trust(wire: Json) -> TrustReport:
 def _read_domain_trust(wire: Json) -> DomainTrust:
     steps = tuple(StepTrust(each["step"], plain(TrustFigures, each["figures"])) for each in wire["steps"])
     figures = {name: plain(TrustFigures, wire[name]) for name in ("figures", "predicted")}
-    return plain(DomainTrust, {**wire, **figures, "steps": steps})
+    error = plain(StandardErrors, wire["standard_error"])
+    return plain(DomainTrust, {**wire, **figures, "standard_error": error, "steps": steps})
 
 
 def read_label_spending(wire: Json) -> LabelSpending:

@@ -42,6 +42,7 @@ from memreward_client import (
     Rollout,
     RolloutReward,
     SampledRollout,
+    StandardErrors,
     StepSpending,
     StepTrust,
     StoreCounts,
@@ -185,11 +186,11 @@ def test_label_spending(client: Any) -> None:
 
 def test_trust(client: Any) -> None:
     sure, none = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1, 0.0, None, None, 0.0, 0.5)
-    math = DomainTrust("math", False, "The AUC is too low.", sure, none, (StepTrust(2**40, sure), StepTrust(41, none)))
+    steps = StepTrust(2**40, sure), StepTrust(41, none)
+    math = DomainTrust("math", False, "The AUC is too low.", sure, none, StandardErrors(0.03125, 0.5, None), steps)
+    qa = DomainTrust("qa", True, None, none, sure, StandardErrors(None, None, 0.25), ())
     overall = TrustFigures(41, 0.125, 0.75, 0.5, 0.25, 0.0625)
-    assert client.trust() == TrustReport(
-        2000, 50, 0.8, None, overall, (math, DomainTrust("qa", True, None, none, sure, ()))
-    )
+    assert client.trust() == TrustReport(2000, 50, 0.8, None, overall, (math, qa))
 
 
 def test_experience(client: Any) -> None:

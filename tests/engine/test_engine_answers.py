@@ -11,10 +11,9 @@ from engine.empty_engines import GROUPS, NEW, fill, probabilities, save_model, s
 from engine.engines import StartEngine
 from engine.hash_encoder import HashEncoder
 from engine.replicas import metric
-from engine.synthetic_groups import flipped, parsed, unlabelled, with_labels
+from engine.synthetic_groups import flipped, unlabelled, with_labels
 from engine.waiting import until
 from memreward_service.engine.label_planner import label_plan, open_group
-from memreward_service.engine.scorer import belief_about
 from memreward_service.errors import Overloaded, Unavailable
 from memreward_service.records import (
     Domain,
@@ -131,11 +130,9 @@ async def test_labels_are_planned_by_the_network_as_if_none_were_known(begin: St
     plan = await engine.plan_labels(NEW, 5)
     assert (plan.model_version, plan.memory_version) == (version, 1)
     assert len({(label.group_id, label.rollout_index) for label in plan.plan}) == len(plan.plan) == 5
-    scored = await engine.score(NEW)
-    believed = {g.group_id: [p.probability or 0.0 for p in g.rollouts] for g in scored.groups}
-    expected = label_plan(
-        [open_group(g, belief_about(parsed(g), believed[g.group_id])) for g in NEW], 5, calibration_share=0.03
-    )
+    beliefs = await engine.beliefs([with_labels(group, [1.0] * len(group.rollouts)) for group in NEW])
+    asked = [open_group(group, belief) for group, belief in zip(NEW, beliefs, strict=True)]
+    expected = label_plan(asked, 5, calibration_share=0.03)
     assert [(label.group_id, label.rollout_index, label.reason) for label in plan.plan] == [
         (label.group_id, label.rollout_index, label.reason) for label in expected
     ]

@@ -31,6 +31,7 @@ def small_batch(keys: list[int], labels: list[float], thinking: list[list[float]
         lengths=torch.tensor([[math.expm1(1 + i), math.expm1(2.0)] for i in range(n)]),
         returned=torch.empty(n, 0, dtype=torch.int64),
         inputs=torch.zeros(n),
+        exclusive=torch.tensor([True]),
     )
 
 

@@ -15,8 +15,11 @@ def labelled(**labels: float) -> list[float | None]:
     return [labels.get(f"r{index}") for index in range(6)]
 
 
-def test_without_a_label_the_networks_own_probabilities_stay() -> None:
-    assert KeyPosterior(PROBABILITY, KEYS).probability(NONE).tolist() == pytest.approx(PROBABILITY)
+def test_rollouts_of_one_key_have_the_probability_of_the_key() -> None:
+    belief = KeyPosterior(PROBABILITY, KEYS)
+    for labels in (NONE, labelled(r3=0.0), labelled(r0=1.0)):
+        of_key = belief.key_probability(labels)
+        assert belief.probability(labels).tolist() == [*[of_key[0]] * 3, *[of_key[1]] * 2, of_key[2]]
 
 
 def test_the_worlds_are_weighed_by_the_odds_of_the_keys() -> None:
@@ -38,11 +41,6 @@ def test_a_wrong_majority_lifts_what_is_left() -> None:
     assert max(probability[0], probability[2]) < 0.05
     assert belief.key_probability(labelled(r1=0.0))[1] > belief.key_probability(NONE)[1] * 1.8
     assert probability[3] > probability[5]
-
-
-def test_the_order_inside_a_key_is_the_networks() -> None:
-    probability = KeyPosterior(PROBABILITY, KEYS).probability(labelled(r3=0.0))
-    assert probability[1] < probability[0] < probability[2]
 
 
 def test_contradicting_labels_cancel() -> None:

@@ -15,6 +15,7 @@ from engine.synthetic_groups import (
     with_labels,
 )  # fmt: skip
 from memreward_service.engine.attachment import AttachRule
+from memreward_service.engine.key_posterior import NOISE
 from memreward_service.engine.memory import Memory
 from memreward_service.engine.scorer import (
     Question,
@@ -125,8 +126,8 @@ def test_beliefs_are_those_before_any_label() -> None:
 @pytest.mark.parametrize(
     ("domain", "signature", "sibling"),
     [
-        (Domain.MATH, None, 0.005),
-        (Domain.CODE, "prints 2", 0.005),
+        (Domain.MATH, None, 0.0),
+        (Domain.CODE, "prints 2", 0.0),
         (Domain.CODE, None, 0.4),
         (Domain.TEXT, None, 0.4),
     ],
@@ -136,7 +137,7 @@ def test_what_is_known_by_its_text_only_excludes_no_sibling(
 ) -> None:
     rollouts = (Rollout("1", answer_key=signature), Rollout("2"))
     belief = belief_about(parsed(Group("g", Query("q", "q", domain), rollouts)), [0.4, 0.4])
-    assert belief.key_probability([1.0, None])[1] == pytest.approx(sibling, abs=0.002)
+    assert belief.key_probability([1.0, None])[1] == pytest.approx(sibling, abs=2 * NOISE)
 
 
 @pytest.mark.parametrize(
@@ -166,4 +167,4 @@ def test_programs_that_were_run_exclude_each_other_and_agree_in_part() -> None:
     assert agreement_probability(group) == pytest.approx([2 * s / (1.1 + s) for s in shares])
     belief = belief_about(group, [0.4] * 4)
     assert belief.votes.tolist() == [2, 1, 1]
-    assert belief.key_probability([1.0, None, None, None]) == pytest.approx([0.995, 0.005, 0.005], abs=0.002)
+    assert belief.key_probability([1.0, None, None, None]) == pytest.approx([1.0, 0.0, 0.0], abs=2 * NOISE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -11,8 +12,17 @@ from prometheus_client import REGISTRY
 from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.trust import Trust, comparisons
 from memreward_service.engine.trust_estimate import AnsweredGroup, answered_groups, estimated
-from memreward_service.engine.trust_figures import figures_of
-from memreward_service.records import Domain, Group, GroupKey, Query, Rollout, TrustFigures
+from memreward_service.engine.trust_figures import figures_of, slopes_of
+from memreward_service.records import (
+    Domain,
+    DomainTrust,
+    Group,
+    GroupKey,
+    Query,
+    Rollout,
+    StandardErrors,
+    TrustFigures,
+)  # fmt: skip
 from memreward_service.settings import Settings
 
 KEYS = ["7", "7", "7", "8", "8", "9"]
@@ -30,8 +40,8 @@ def group_of(number: int, labels: Labels, blank: int | None = None) -> Group:
 class World:
     """Groups of which the network says too much: the answer 7 is right in 60%, where it says 80 to 95%."""
 
-    def __init__(self, size: int) -> None:
-        random = np.random.default_rng(3)
+    def __init__(self, size: int, seed: int = 3) -> None:
+        random = np.random.default_rng(seed)
         said = random.uniform(0.8, 0.95, size)
         self.beliefs = [KeyPosterior([p] * 3 + [(1 - p) / 2] * 2 + [0.01], KEYS) for p in said]
         right = random.choice(["7", "8", "9", "none"], size, p=[0.6, 0.15, 0.05, 0.2])
@@ -44,8 +54,8 @@ class World:
         ]
 
 
-def told(world: World, known: list[list[bool]]) -> tuple[TrustFigures, TrustFigures, TrustFigures]:
-    """The truth about the predicted rollouts, the estimates, and the figures over labelled ones."""
+def report(world: World, known: list[list[bool]]) -> tuple[TrustFigures, DomainTrust]:
+    """The truth about the predicted rollouts, and what is told."""
     trust, groups = Trust(Settings(trust_window=10_000)), world.groups(known)
     trust.record(comparisons(groups, world.beliefs), answered_groups(groups, world.beliefs))
     (domain,) = trust.report().domains
@@ -56,7 +66,18 @@ def told(world: World, known: list[list[bool]]) -> tuple[TrustFigures, TrustFigu
             if label is None:
                 right.append(one)
                 said.append(probability)
-    return figures_of(np.array(right), np.array(said), Settings()), domain.predicted, domain.figures
+    return figures_of(np.array(right), np.array(said), Settings()), domain
+
+
+def estimate_of(world: World, known: list[list[bool]]) -> TrustFigures:
+    return report(world, known)[1].predicted
+
+
+CHOICES: dict[str, Callable[[int], list[list[bool]]]] = {
+    "one of the first answer": lambda size: [[True, *[False] * 5] for _ in range(size)],
+    "at random": lambda size: (np.random.default_rng(4).uniform(size=(size, 6)) < 1 / 6).tolist(),
+    "whole groups": lambda size: [[bool(group % 6 == 0)] * 6 for group in range(size)],
+}
 
 
 def test_figures_of_rollouts_that_are_right_by_chance() -> None:
@@ -75,7 +96,9 @@ def test_what_is_predicted_is_neither_labelled_nor_blank() -> None:
     belief = KeyPosterior([0.5] * 6, KEYS)
     (group,) = answered_groups([group_of(1, [1.0, *NONE[1:]], blank=4)], [belief])
     assert group.predicted == (1, 2, 3, 5)
-    assert answered_groups([group_of(1, [1.0] * 6)], [belief]) == []
+    (group,) = answered_groups([group_of(1, [1.0] * 6)], [belief])
+    assert (group.predicted, list(group.known)) == ((), [1.0] * 6), "evidence about the others"
+    assert answered_groups([Group("g", Query("q", "q", Domain.MATH), (Rollout(" "),))], [belief]) == []
 
 
 def test_an_answer_takes_the_place_of_the_one_before() -> None:
@@ -91,16 +114,11 @@ def test_an_answer_takes_the_place_of_the_one_before() -> None:
     assert names[0] == names[1] != names[2]
 
 
-@pytest.mark.parametrize("chosen", ["one of the first answer", "at random", "whole groups"])
+@pytest.mark.parametrize("chosen", CHOICES)
 def test_the_estimates_are_near_the_truth_whoever_chose_the_labels(chosen: str) -> None:
     world = World(600)
-    random = np.random.default_rng(4)
-    known = {
-        "one of the first answer": [[True, *[False] * 5] for _ in range(600)],
-        "at random": (random.uniform(size=(600, 6)) < 1 / 6).tolist(),
-        "whole groups": [[bool(group % 6 == 0)] * 6 for group in range(600)],
-    }[chosen]
-    truth, estimate, labelled = told(world, known)
+    truth, domain = report(world, CHOICES[chosen](600))
+    estimate, labelled = domain.predicted, domain.figures
     assert estimate.rollouts == truth.rollouts
     assert estimate.false_positive_rate == pytest.approx(truth.false_positive_rate, abs=0.04)
     assert estimate.false_negative_rate == pytest.approx(truth.false_negative_rate, abs=0.08)
@@ -111,17 +129,64 @@ def test_the_estimates_are_near_the_truth_whoever_chose_the_labels(chosen: str) 
         assert abs(labelled.false_positive_rate - truth.false_positive_rate) > 0.2, "no sample of the predicted ones"
 
 
+class DrawnWorld(World):
+    """Groups that are right as the network says, but for a slope and an intercept that it does not know."""
+
+    def __init__(self, size: int, seed: int) -> None:
+        random = np.random.default_rng(seed)
+        logits = random.normal(0.0, 2.0, size=(size, 3)) - [0.0, 1.0, 2.0]
+        self.beliefs, self.truth = [], []
+        for of_key in logits:
+            said = dict(zip("789", 1 / (1 + np.exp(-of_key)), strict=True))
+            self.beliefs.append(KeyPosterior([said[key] for key in KEYS], KEYS))
+            odds = np.exp([*(0.7 * of_key + 0.5), 0.0])
+            right = random.choice(["7", "8", "9", "none"], p=odds / odds.sum())
+            self.truth.append([float(key == right) for key in KEYS])
+
+
+@pytest.mark.parametrize("chosen", CHOICES)
+def test_the_estimates_are_as_far_off_as_they_say(chosen: str) -> None:
+    off: dict[str, list[float]] = {"auc": [], "false_positive_rate": [], "false_negative_rate": []}
+    for seed in range(60):
+        truth, domain = report(DrawnWorld(120, seed), CHOICES[chosen](120))
+        for name, seen in off.items():
+            estimate, error = getattr(domain.predicted, name), getattr(domain.standard_error, name)
+            seen.append((getattr(truth, name) - estimate) / error)
+    for name, seen in off.items():
+        assert 0.75 < np.sqrt(np.mean(np.square(seen))) < 1.3, name
+        assert np.mean(np.abs(seen) < 2) > 0.88, name
+
+
+def test_how_far_off_they_are_falls_with_what_is_labelled() -> None:
+    few, many = (report(World(size), CHOICES["whole groups"](size))[1].standard_error for size in (60, 600))
+    assert few.auc is not None
+    assert many.auc is not None
+    assert 2 < few.auc / many.auc < 5, "the square root of 10"
+
+
+def test_the_slopes_are_those_of_the_figures() -> None:
+    random = np.random.default_rng(6)
+    right, probability = random.uniform(0.1, 0.9, 12), random.uniform(size=12).round(1)
+    settings = Settings(abstain_margin=0.1)
+    slopes = slopes_of(right, probability, settings)
+    assert set(slopes) == {"auc", "false_positive_rate", "false_negative_rate"}
+    for name, slope in slopes.items():
+        for index, step in enumerate(np.eye(12) * 1e-6):
+            more, less = (getattr(figures_of(right + s, probability, settings), name) for s in (step, -step))
+            assert slope[index] == pytest.approx((more - less) / 2e-6, abs=1e-6)
+    assert slopes_of(np.ones(3), np.ones(3), Settings()).keys() == {"false_negative_rate"}
+
+
 def test_too_few_labels_estimate_nothing() -> None:
     world = World(30)
     known = [[place < 19, *[False] * 5] for place in range(30)]
-    assert told(world, known)[1] == TrustFigures(30 * 6 - 19, *UNKNOWN)
+    assert estimate_of(world, known) == TrustFigures(30 * 6 - 19, *UNKNOWN)
     known[20][0] = True
-    assert told(world, known)[1].auc is not None
+    assert estimate_of(world, known).auc is not None
     for truth in world.truth:
         truth[0] = 1.0
-    assert told(world, [[True, *[False] * 5]] * 30)[1].auc is None, "labels of one kind calibrate nothing"
-    nothing = np.empty(0)
-    assert estimated([], nothing, nothing, 0, Settings()) == TrustFigures(0, *UNKNOWN)
+    assert estimate_of(world, [[True, *[False] * 5]] * 30).auc is None, "labels of one kind calibrate nothing"
+    assert estimated([], [], Settings()) == (TrustFigures(0, *UNKNOWN), StandardErrors(None, None, None))
 
 
 def answered(number: int, labels: Labels) -> list[AnsweredGroup]:
@@ -167,10 +232,12 @@ def test_bounds_are_judged_by_the_predicted_rewards_not_by_the_ones_in_doubt() -
 
 
 def test_the_gauges_show_the_estimates_too() -> None:
-    told(World(40), [[True, *[False] * 5]] * 40)
+    _, domain = report(World(40), [[True, *[False] * 5]] * 40)
     values = {
         name: REGISTRY.get_sample_value(f"memreward_trust_predicted_{name}", {"domain": "math"})
         for name in ("rollouts", "auc", "false_positive_rate")
     }
     assert values["rollouts"] == 200.0
     assert all(value is not None and 0 <= value <= 200 for value in values.values())
+    error = REGISTRY.get_sample_value("memreward_trust_standard_error_auc", {"domain": "math"})
+    assert error == domain.standard_error.auc

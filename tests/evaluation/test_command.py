@@ -80,7 +80,7 @@ def test_the_trust_that_is_told_is_measured_against_the_truth(
     rows = [
         f"{way}: {row}"
         for way in ("planner", "random", "groups")
-        for row in ("truth", "estimate", "off by", "labelled")
+        for row in ("truth", "estimate", "off by", "std. error", "labelled")
     ]
     assert list(mean) == rows
     for way in ("planner", "random", "groups"):

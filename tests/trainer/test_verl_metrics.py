@@ -16,6 +16,7 @@ from memreward_client import (
     MockTransport,
     Retries,
     RewardClient,
+    StandardErrors,
     TrustFigures,
     TrustReport,
     Unreachable,
@@ -62,7 +63,9 @@ def test_an_answer_is_told_once_and_without_what_is_not_defined() -> None:
 def test_every_domain_is_told_beside_all_together() -> None:
     service = trusted()
     figures, predicted = TrustFigures(40, None, 0.5, None, None, None), TrustFigures(90, 0.25, None, None, None, None)
-    math = DomainTrust("math", False, "The AUC is under the bound.", figures, predicted, ())
+    math = DomainTrust(
+        "math", False, "The AUC is under the bound.", figures, predicted, StandardErrors(0.125, None, None), ()
+    )
     service.trust = replace(service.trust, domains=(math,))
     follower = following(service)
     follower.ask()
@@ -73,6 +76,7 @@ def test_every_domain_is_told_beside_all_together() -> None:
         "memreward/trust/math/trusted": 0.0,
         "memreward/trust/math/predicted/rollouts": 90.0,
         "memreward/trust/math/predicted/share_abstained": 0.25,
+        "memreward/trust/math/standard_error/auc": 0.125,
     }
 
 

@@ -261,6 +261,7 @@ def test_the_sampler_tells_where_the_rewards_of_a_step_come_from(start: Start, s
     for domain in trust.domains:
         figures = asdict(domain.figures) | {"trusted": domain.trusted}
         figures |= {f"predicted/{name}": value for name, value in asdict(domain.predicted).items()}
+        figures |= {f"standard_error/{name}": value for name, value in asdict(domain.standard_error).items()}
         told |= {f"memreward/trust/{domain.domain}/{name}": value for name, value in figures.items()}
     assert len(told) > 6
     assert step.metrics | step.sampler.trust.metrics() == {

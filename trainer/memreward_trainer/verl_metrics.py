@@ -7,10 +7,11 @@ step, which users may bring: this is verl's own sampler, which tells beside the 
     memreward/trust/{rollouts,share_abstained,auc,false_positive_rate,false_negative_rate,calibration_error}
     memreward/trust/<domain>/{trusted, and the same}
     memreward/trust/<domain>/predicted/{the same}
+    memreward/trust/<domain>/standard_error/{auc,false_positive_rate,false_negative_rate}
 
 where the second line is the overall trust of the service (GET /v1/trust) over labelled rollouts, the third that in each
-domain, and the fourth what is estimated of the rewards that were predicted. It is asked for once a step, in the
-background:
+domain, the fourth what is estimated of the rewards that were predicted, and the last how far off that is. It is asked
+for once a step, in the background:
 
     trainer.v1.sampler.custom_sampler.path=pkg://memreward_trainer.verl_metrics
     trainer.v1.sampler.custom_sampler.name=measured_sampler
@@ -29,7 +30,7 @@ from typing import Any
 import transfer_queue  # type: ignore[import-untyped]
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
-from memreward_client import MemRewardError, Retries, RewardClient, TrustFigures, TrustReport
+from memreward_client import MemRewardError, Retries, RewardClient, StandardErrors, TrustFigures, TrustReport
 from memreward_trainer.connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,7 @@ class TrustFollower:
         for each in told.domains:
             metrics |= _named(f"memreward/trust/{each.domain}", each.figures)
             metrics |= _named(f"memreward/trust/{each.domain}/predicted", each.predicted)
+            metrics |= _named(f"memreward/trust/{each.domain}/standard_error", each.standard_error)
             metrics[f"memreward/trust/{each.domain}/trusted"] = float(each.trusted)
         return metrics
 
@@ -104,7 +106,7 @@ class TrustFollower:
                 logger.warning("The service did not tell its trust, so it is not among the metrics: %s", error)
 
 
-def _named(prefix: str, figures: TrustFigures) -> dict[str, float]:
+def _named(prefix: str, figures: TrustFigures | StandardErrors) -> dict[str, float]:
     return {f"{prefix}/{name}": float(value) for name, value in asdict(figures).items() if value is not None}
 
 

@@ -1,8 +1,9 @@
-"""From a logit to P(rollout is correct): Platt scaling (Platt 1999) on held-out queries."""
+"""From a logit to P(rollout is correct): Platt scaling (Platt 1999), on held-out queries and while a run goes on."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,10 +12,13 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor
 
-from memreward_service.engine.metrics import Floats
+from memreward_service.engine.key_posterior import Floats
+from memreward_service.engine.worlds import Worlds
 
 MIN_ROLLOUTS = 20
-"""Held-out rollouts below which the two parameters would be noise."""
+"""Labelled rollouts below which the two parameters would be noise."""
+DIFFERENCE = 0.05
+"""Step of finite differences of the parameters: small beside their pull, large beside the rounding of sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,25 +33,77 @@ class Calibration:
         return torch.sigmoid(self.slope * logits + self.intercept)
 
 
-def fit_calibration(logits: Tensor, labels: Tensor, queries: int) -> Calibration:
-    """Fit on held-out `logits` (N,) and true `labels` (N,) in [0, 1]. The identity where they cannot say.
+def can_calibrate(labels: Floats) -> bool:
+    """Whether `labels` (L,) say enough: not too few, and right ones and wrong ones."""
+    return len(labels) >= MIN_ROLLOUTS and bool(labels.max() >= 0.5 > labels.min())
+
+
+def fit_calibration(logits: Floats, labels: Floats, queries: int) -> Calibration:
+    """What a model is served with: fitted on held-out `logits` (N,) and true `labels` (N,) in [0, 1], one by one. The
+    identity where they cannot say.
 
     `queries` is how many groups the rollouts come from: those of one group are right or wrong together, so it is the
-    queries that count as evidence against the pull of both parameters to the identity (a Gaussian of deviation 1 on
-    the logarithm of the slope and on the intercept).
+    queries that count as evidence.
     """
-    if len(labels) < MIN_ROLLOUTS or labels.max() < 0.5 or labels.min() >= 0.5:
+    if not can_calibrate(labels):
         return Calibration()
-    z, y = logits.detach().double().numpy(), labels.double().numpy()
 
-    def loss(parameters: Floats) -> tuple[float, Floats]:
-        """Cross-entropy and pull, and their gradient by (log slope, intercept)."""
-        log_slope, intercept = parameters
-        x = np.exp(log_slope) * z + intercept
-        value = (np.logaddexp(0.0, x) - y * x).mean() + (parameters @ parameters) / (2 * queries)
-        off = expit(x) - y
-        gradient = np.array([(off * (x - intercept)).mean(), off.mean()]) + parameters / queries
-        return float(value), gradient
+    def evidence(parameters: Floats) -> float:
+        x = np.exp(parameters[0]) * logits + parameters[1]
+        return queries * float((labels * x - np.logaddexp(0.0, x)).mean())
 
-    log_slope, intercept = minimize(loss, np.zeros(2), jac=True, method="L-BFGS-B", options={"gtol": 1e-8}).x
+    log_slope, intercept = _likeliest(evidence)
     return Calibration(math.exp(log_slope), float(intercept))
+
+
+@dataclass(frozen=True, slots=True)
+class FittedCalibration:
+    """The likeliest `parameters` (2,), log slope and intercept, and the `covariance` (2, 2) of their error."""
+
+    parameters: Floats
+    covariance: Floats
+
+
+def fit_to_worlds(logits: Floats, worlds: Worlds) -> FittedCalibration:
+    """What trust is estimated with: fitted to how likely the labels of each group are together, for the `logits` (N,)
+    of all its rollouts.
+
+    So it does not matter that a label was asked for because of what another one said, as a planner does: that the
+    second answer is right more often where the first was wrong is no news here. Served probabilities are not fitted so:
+    they would be as often right, but with more false positives among the errors. The covariance is that of Laplace's
+    approximation.
+    """
+
+    def evidence(parameters: Floats) -> float:
+        return worlds.log_likelihood(calibrated(logits, parameters))
+
+    parameters = _likeliest(evidence)
+    value, vectors = np.linalg.eigh(_curvature(lambda at: _loss(at, evidence), parameters))
+    # The pull alone has a curvature of 1: less is an artefact of a likelihood that is flat or not smooth here.
+    covariance: Floats = vectors / np.maximum(value, 1.0) @ vectors.T
+    return FittedCalibration(parameters, covariance)
+
+
+def calibrated(logits: Floats, parameters: Floats) -> Floats:
+    """(N,) logits -> (N,) probabilities, by log slope and intercept."""
+    probability: Floats = expit(np.exp(parameters[0]) * logits + parameters[1])
+    return probability
+
+
+def _likeliest(evidence: Callable[[Floats], float]) -> Floats:
+    """(2,) log slope and intercept by their log likelihood and a pull to the identity, a Gaussian of deviation 1."""
+    found: Floats = minimize(_loss, np.zeros(2), args=(evidence,), method="L-BFGS-B").x
+    return found
+
+
+def _loss(parameters: Floats, evidence: Callable[[Floats], float]) -> float:
+    return float(parameters @ parameters) / 2 - evidence(parameters)
+
+
+def _curvature(value: Callable[[Floats], float], at: Floats) -> Floats:
+    """(2, 2) second derivatives of `value` by central differences."""
+    steps = np.eye(2) * DIFFERENCE
+    second = [
+        [value(at + a + b) - value(at + a - b) - value(at - a + b) + value(at - a - b) for b in steps] for a in steps
+    ]
+    return np.array(second) / (4 * DIFFERENCE**2)

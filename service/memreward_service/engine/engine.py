@@ -25,6 +25,7 @@ from memreward_service.engine.embedder import Embedder
 from memreward_service.engine.embedding_cache import EmbeddingCache
 from memreward_service.engine.encoder import Encoder, SentenceEncoder, Vectors, resolved_device
 from memreward_service.engine.group_batch import ParsedGroup, parse_group
+from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.label_planner import plan_and_sample
 from memreward_service.engine.label_requests import LabelRequests
 from memreward_service.engine.memory import NearQuery, opened_memory
@@ -163,6 +164,12 @@ class Engine:
             reply = await self._trusted_reply(groups, explain)
             texts = await self._query_texts([near.query_id for found in reply.near for near in found])
         return _with_neighbors(groups, reply, texts)
+
+    async def beliefs(self, groups: Sequence[Group]) -> tuple[KeyPosterior, ...]:
+        """What is believed of each group before any of its labels. Raises Overloaded, ModelNotTrained, Unavailable."""
+        self._check_ready()
+        with self._admission.permit():
+            return (await self._reply_to(groups, explain=False)).beliefs
 
     async def submit(self, submission: Submission) -> RolloutReward:
         """The reward of one rollout sent alone, when its group is there. It takes no permit: most of it is waiting.

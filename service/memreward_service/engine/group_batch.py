@@ -12,7 +12,7 @@ from torch import Tensor
 from memreward_service.engine.answer_keys import ParsedRollout, parse_rollout
 from memreward_service.engine.behaviour_keys import ComparedBehaviour, compared
 from memreward_service.engine.encoder import Vectors
-from memreward_service.records import Query, Rollout
+from memreward_service.records import Domain, Query, Rollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,13 @@ class ParsedGroup:
     def texts(self) -> list[str]:
         """What has to be embedded: the query, then every thinking, then every answer (1 + 2n texts)."""
         return [self.query.text, *(p.thinking for p in self.parsed), *(p.answer for p in self.parsed)]
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether at most one answer key is right. Different answers exclude each other, but not different texts, and
+        programs whose behaviour nobody told are known by their texts only."""
+        told = any(rollout.answer_key is not None or rollout.behaviour is not None for rollout in self.rollouts)
+        return self.query.domain is not Domain.TEXT and (self.query.domain is not Domain.CODE or told)
 
 
 def parse_group(query: Query, rollouts: Sequence[Rollout]) -> ParsedGroup:
@@ -69,6 +76,8 @@ class GroupBatch:
     if and only if they are in one group and returned the same on one input"""
     inputs: Tensor
     """(N,) float32: on how many inputs a program was compared, 0 where its behaviour is not known"""
+    exclusive: Tensor
+    """(B,) bool: whether at most one key of the group is right"""
 
     @property
     def groups(self) -> int:
@@ -85,15 +94,15 @@ class GroupBatch:
         place = torch.full((self.groups,), -1).index_put_((chosen,), torch.arange(len(chosen)))
         rows = (place[self.group] >= 0).nonzero()[:, 0]
         rows = rows[torch.argsort(place[self.group[rows]], stable=True)]
-        return self._of_rows(rows, self.query_vectors[chosen], place[self.group[rows]])
+        return self._of_rows(rows, chosen, place[self.group[rows]])
 
     def keep(self, rollouts: Tensor) -> GroupBatch:
         """The same groups with only the `rollouts` where the mask (N,) bool is True; at least one of each group."""
-        return self._of_rows(rollouts, self.query_vectors, self.group[rollouts])
+        return self._of_rows(rollouts, torch.arange(self.groups), self.group[rollouts])
 
-    def _of_rows(self, rows: Tensor, query_vectors: Tensor, group: Tensor) -> GroupBatch:
+    def _of_rows(self, rows: Tensor, groups: Tensor, group: Tensor) -> GroupBatch:
         return GroupBatch(
-            query_vectors=query_vectors,
+            query_vectors=self.query_vectors[groups],
             thinking_vectors=self.thinking_vectors[rows],
             answer_vectors=self.answer_vectors[rows],
             group=group,
@@ -102,6 +111,7 @@ class GroupBatch:
             lengths=self.lengths[rows],
             returned=self.returned[rows],
             inputs=self.inputs[rows],
+            exclusive=self.exclusive[groups],
         )
 
 
@@ -125,6 +135,7 @@ def group_batch(groups: Sequence[ParsedGroup], vectors: Vectors) -> GroupBatch:
         lengths=torch.tensor(lengths, dtype=torch.float32).reshape(-1, 2),
         returned=_dense_values(groups),
         inputs=torch.tensor([0 if b is None else b.inputs for g in groups for b in g.behaviours], dtype=torch.float32),
+        exclusive=torch.tensor([group.exclusive for group in groups]),
     )
 
 

@@ -19,11 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memreward_service.engine.key_posterior import NOISE, Floats, KeyPosterior
+from memreward_service.engine.key_posterior import Floats, KeyPosterior
 from memreward_service.records import Group, PlannedLabel, PlanReason, SampledRollout
 
-LEAST_GAIN = NOISE
-"""A label that puts fewer rewards right than this is not asked for: rollouts differ from their key more often."""
+LEAST_GAIN = 0.005
+"""A label that puts fewer rewards right than this is not worth asking for."""
 
 Labels = Sequence[float | None]
 """Known labels of a group's rollouts, None where unknown."""

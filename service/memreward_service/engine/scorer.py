@@ -1,6 +1,7 @@
 """Attach, model, calibration, labels, reward: what the compute thread does with groups whose texts are embedded.
 
-The network predicts as if no label of the group were known; those that are enter by Bayes' rule (key_posterior.py).
+The network predicts as if no label of the group were known. What it says of each rollout weighs which answer of the
+group is right, and known labels enter by Bayes' rule (key_posterior.py).
 Every caller's groups of one micro-batch go through one forward pass. Nothing connects two groups, so an answer does
 not depend on what else is in the batch (up to the rounding of float32 sums, 1e-6).
 """
@@ -20,7 +21,7 @@ from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.memory import Memory, NearQuery
 from memreward_service.engine.rewards import predictions
 from memreward_service.engine.training import TrainedModel
-from memreward_service.records import Domain, Prediction
+from memreward_service.records import Prediction
 from memreward_service.settings import Settings
 
 
@@ -94,15 +95,8 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
 
 
 def belief_about(group: ParsedGroup, probability: Sequence[float]) -> KeyPosterior:
-    """What is believed of a group before any of its labels: `probability` (n,) of the network.
-
-    Different answers exclude each other, but not different texts, and programs whose behaviour nobody told are known by
-    their texts only.
-    """
-    keys = [parsed.answer_key for parsed in group.parsed]
-    told = any(rollout.answer_key is not None or rollout.behaviour is not None for rollout in group.rollouts)
-    by_text = group.query.domain is Domain.TEXT or (group.query.domain is Domain.CODE and not told)
-    return KeyPosterior(probability, keys, exclusive=not by_text)
+    """What is believed of a group before any of its labels: `probability` (n,) of the network."""
+    return KeyPosterior(probability, [parsed.answer_key for parsed in group.parsed], group.exclusive)
 
 
 def agreement_probability(group: ParsedGroup) -> list[float]:

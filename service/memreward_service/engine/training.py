@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -24,6 +25,7 @@ from memreward_service.engine.graph import experience_graph
 from memreward_service.engine.group_batch import GroupBatch
 from memreward_service.engine.metrics import reward_metrics
 from memreward_service.engine.model import Attachment, ModelConfig, RewardGNN
+from memreward_service.engine.worlds import worlds_of_batch
 from memreward_service.errors import NotEnoughLabels
 
 MIN_QUERIES = 10
@@ -168,12 +170,12 @@ def _finished(
     network: RewardGNN, held_out: GroupBatch, memory: GroupBatch, neighbors: Neighbors, rule: AttachRule,
     threshold: float,
 ) -> TrainedModel:  # fmt: skip
-    """Calibrate and measure."""
-    logits = _held_out_logits(network, held_out, memory, neighbors)[held_out.known]
-    label, group = held_out.label[held_out.known], held_out.group[held_out.known]
-    calibration = fit_calibration(logits, label, queries=len(torch.unique(group)))
-    probability = calibration.probability(logits).double().numpy()
-    metrics = reward_metrics(label.double().numpy(), probability, group.numpy(), threshold)
+    """Calibrate, and measure what would be served."""
+    logits, known = _held_out_logits(network, held_out, memory, neighbors).double(), held_out.known
+    label, group = held_out.label[known].double().numpy(), held_out.group[known].numpy()
+    calibration = fit_calibration(logits[known].numpy(), label, queries=len(np.unique(group)))
+    served = worlds_of_batch(held_out, labels=False).probability(calibration.probability(logits).numpy())
+    metrics = reward_metrics(label, served[known.numpy()], group, threshold)
     return TrainedModel(network, calibration, rule, metrics)
 
 

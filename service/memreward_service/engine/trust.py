@@ -27,7 +27,7 @@ import numpy as np
 
 from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.metrics import Floats, calibration_error
-from memreward_service.engine.trust_estimate import AnsweredGroup, estimated
+from memreward_service.engine.trust_estimate import AnsweredGroup, Estimates, LastGroups, estimated
 from memreward_service.engine.trust_figures import figures_of, out_of_bounds
 from memreward_service.engine.trust_metrics import show
 from memreward_service.records import (
@@ -54,16 +54,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A label beside the `probability` of its rollout without it, and beside what the network `said` before any label
-    of its group, which `group` names. `digest` tells what counts once."""
+    """A label beside the `probability` of its rollout without it. `digest` tells what counts once."""
 
     domain: Domain
     label: float
     probability: float
     step: int | None
     digest: bytes
-    said: float
-    group: bytes
 
 
 def comparisons(
@@ -75,16 +72,15 @@ def comparisons(
         unseen = without_own_label(belief, [rollout.label for rollout in group.rollouts])
         query = group.query
         sent = [key and (key.run_id, key.group_id, key.group_attempt), query.id, query.text, query.domain]
-        name = _digest(*sent)
         copies: Counter[bytes] = Counter()
-        for rollout, probability, said in zip(group.rollouts, unseen, belief.own.tolist(), strict=True):
+        for rollout, probability in zip(group.rollouts, unseen, strict=True):
             if rollout.label is None or probability is None or not rollout.response.strip():
                 continue
             parts = [rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.label]
             content = _digest(*sent, *parts)
             copies[content] += 1
             digest = _digest(content.hex(), copies[content])
-            found.append(Comparison(query.domain, rollout.label, probability, step, digest, said, name))
+            found.append(Comparison(query.domain, rollout.label, probability, step, digest))
     return found
 
 
@@ -93,7 +89,7 @@ def without_own_label(belief: KeyPosterior, labels: Sequence[float | None]) -> l
     none. Where all have one, from none of them: no rollout of a query with a reference answer is predicted beside
     labelled siblings."""
     if None not in labels:
-        return list(map(float, belief.own))
+        return list(map(float, belief.probability([None] * len(labels))))
     seen: dict[tuple[int, float], Floats] = {}  # the same for rollouts of one key with one label
     result: list[float | None] = []
     for index, label in enumerate(labels):
@@ -157,7 +153,7 @@ class Trust:
                     window.reason is None,
                     window.reason,
                     window.figures(),
-                    window.predicted(),
+                    *window.predicted(),
                     self._steps(window),
                 )
                 for domain, window in windows
@@ -185,7 +181,7 @@ class Trust:
 
     def _out_of_bounds(self, domain: Domain, window: _Window) -> str | None:
         """By the estimates for the predicted rollouts where there are enough of them, else by the labelled ones."""
-        figures, estimates = window.figures(), window.predicted(lag=LAG)
+        figures, (estimates, _) = window.figures(), window.predicted(lag=LAG)
         least = self._settings.trust_min_rollouts
         if estimates.auc is not None and min(figures.rollouts, estimates.rollouts) >= least:
             return out_of_bounds(f"predicted rollouts of {domain}, by the labels of others", estimates, self._settings)
@@ -202,9 +198,9 @@ class _Window:
         self.reason: str | None = None
         self._digests: set[bytes] = set()
         self._figures: TrustFigures | None = None
-        self._answered: dict[int, AnsweredGroup] = {}
-        self._rollouts_predicted = 0
-        self._estimates: TrustFigures | None = None
+        self._labelled = LastGroups(settings.trust_window)
+        self._answered = LastGroups(settings.trust_window)
+        self._estimates: Estimates | None = None
         self._changes = 0
 
     def add(self, comparison: Comparison) -> bool:
@@ -221,12 +217,8 @@ class _Window:
 
     def answer(self, group: AnsweredGroup) -> None:
         """Keep it in the place of an earlier answer, and drop the oldest groups beyond the window."""
-        before = self._answered.pop(group.name, None)
-        self._rollouts_predicted += len(group.predicted) - (len(before.predicted) if before else 0)
-        self._answered[group.name] = group
-        while self._rollouts_predicted > self._settings.trust_window and len(self._answered) > 1:
-            oldest = self._answered.pop(next(iter(self._answered)))
-            self._rollouts_predicted -= len(oldest.predicted)
+        self._labelled.put(group, sum(1 for _ in group.known))
+        self._answered.put(group, len(group.predicted))
         self._changes += 1
 
     def figures(self) -> TrustFigures:
@@ -235,14 +227,11 @@ class _Window:
             self._figures = compared_figures(self.kept, self._settings)
         return self._figures
 
-    def predicted(self, lag: float = 0.0) -> TrustFigures:
+    def predicted(self, lag: float = 0.0) -> Estimates:
         """Estimates over the rollouts whose rewards were predicted, at most a share `lag` of the window behind: they
         take 20 ms and more."""
         if self._estimates is None or self._changes > lag * len(self.kept):
-            rows = np.array([(one.said, one.label) for one in self.kept], dtype=np.float64).reshape(-1, 2)
-            labelled_groups = len({one.group for one in self.kept})
-            groups = list(self._answered.values())
-            self._estimates = estimated(groups, rows[:, 0], rows[:, 1], labelled_groups, self._settings)
+            self._estimates = estimated(self._labelled.groups(), self._answered.groups(), self._settings)
             self._changes = 0
         return self._estimates
 

@@ -1,9 +1,9 @@
 """How good the predicted rewards are of which nobody knows the label, estimated from the labels of others.
 
-The labelled rollouts calibrate the network: what it said of each before any label of its group, beside its label (Platt
-scaling, calibration.py). With its calibrated probabilities the labels that came speak of their unlabelled siblings by
-Bayes' rule (key_posterior.py), which says how surely each of these is right, and so how many of the rewards that were
-given are wrong. It does not matter who chose the rollouts to label as long as he saw no label of theirs: what made a
+The labelled rollouts calibrate the network anew: what it believed of their groups before any label, beside the labels
+(calibration.py). With its calibrated probabilities the labels that came speak of their unlabelled siblings by Bayes'
+rule (worlds.py), which says how surely each of these is right, and so how many of the rewards that were given are
+wrong. It does not matter who chose the rollouts to label as long as he saw no label but those that came: what made a
 planner choose them is known of the unlabelled ones too.
 
 `memreward evaluate --trust` compares the estimates with the truth, beside the plain figures over labelled rollouts.
@@ -11,21 +11,26 @@ planner choose them is known of the unlabelled ones too.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from numpy.typing import NDArray
 
-from memreward_service.engine.calibration import MIN_ROLLOUTS, Calibration, fit_calibration
+from memreward_service.engine.calibration import DIFFERENCE, calibrated, can_calibrate, fit_to_worlds
 from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.metrics import Floats
-from memreward_service.engine.trust_figures import figures_of
-from memreward_service.records import Domain, Group, GroupKey, TrustFigures
+from memreward_service.engine.trust_figures import figures_of, slopes_of
+from memreward_service.engine.worlds import Worlds, worlds_of_groups
+from memreward_service.records import Domain, Group, GroupKey, StandardErrors, TrustFigures
 from memreward_service.settings import Settings
 
 LEAST = 1e-6
 """Probabilities count as at least this far from 0 and 1."""
+STEPS = np.eye(2) * DIFFERENCE
+
+Estimates = tuple[TrustFigures, StandardErrors]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +44,17 @@ class AnsweredGroup:
     labels: tuple[float | None, ...]
     predicted: tuple[int, ...]
 
+    @property
+    def known(self) -> Iterator[float]:
+        """The labels that are known."""
+        return (label for label in self.labels if label is not None)
+
 
 def answered_groups(
     groups: Sequence[Group], beliefs: Sequence[KeyPosterior], key: GroupKey | None = None
 ) -> list[AnsweredGroup]:
-    """Those in which something was predicted; `key` is that of a group sent one by one. A blank response is not
-    predicted."""
+    """Those in which something was predicted or is labelled; `key` is that of a group sent one by one. A blank response
+    is not predicted."""
     found = []
     for group, belief in zip(groups, beliefs, strict=True):
         responses = tuple(rollout.response for rollout in group.rollouts)
@@ -54,7 +64,7 @@ def answered_groups(
             for index, (response, label) in enumerate(zip(responses, labels, strict=True))
             if label is None and response.strip()
         )
-        if predicted:
+        if predicted or any(label is not None for label in labels):
             name = (key.run_id, key.group_id, key.group_attempt) if key else responses
             found.append(
                 AnsweredGroup(
@@ -64,32 +74,85 @@ def answered_groups(
     return found
 
 
+class LastGroups:
+    """The last answered groups, with `limit` rollouts of a kind at most (or one group); the oldest are dropped."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._groups: dict[int, tuple[AnsweredGroup, int]] = {}
+        self.rollouts = 0
+
+    def put(self, group: AnsweredGroup, rollouts: int) -> None:
+        """Keep a group that counts as `rollouts` in the place of an earlier answer; with none it is not kept."""
+        self._drop(group.name)
+        if rollouts:
+            self._groups[group.name] = group, rollouts
+            self.rollouts += rollouts
+        while self.rollouts > self._limit and len(self._groups) > 1:
+            self._drop(next(iter(self._groups)))
+
+    def groups(self) -> list[AnsweredGroup]:
+        """The oldest first."""
+        return [group for group, _ in self._groups.values()]
+
+    def _drop(self, name: int) -> None:
+        _, rollouts = self._groups.pop(name, (None, 0))
+        self.rollouts -= rollouts
+
+
 def estimated(
-    groups: Sequence[AnsweredGroup], said: Floats, labels: Floats, labelled_groups: int, settings: Settings
-) -> TrustFigures:
-    """The figures of the predicted rollouts of `groups`.
+    labelled: Collection[AnsweredGroup], answered: Collection[AnsweredGroup], settings: Settings
+) -> Estimates:
+    """The figures of the predicted rollouts of the `answered` groups, from the labels of the `labelled` ones, and how
+    far off they are: because the labels were few to calibrate on, and because rollouts are right or wrong by chance.
 
-    `said` (N,): what the network said of labelled rollouts before any label of their `labelled_groups` groups, and
-    their `labels` (N,). Where they are too few to calibrate on, or all of one kind, no figure is defined.
+    Where the labels are too few, or all of one kind, no figure is defined.
     """
-    predicted = sum(len(group.predicted) for group in groups)
-    if len(labels) < MIN_ROLLOUTS or labels.max() < 0.5 or labels.min() >= 0.5 or predicted == 0:
-        return TrustFigures(predicted, None, None, None, None, None)
-    calibration = fit_calibration(_logits(said), torch.from_numpy(labels), labelled_groups)
-    answered, right = [], []
+    predicted = sum(len(group.predicted) for group in answered)
+    if predicted == 0 or not can_calibrate(np.array([label for group in labelled for label in group.known])):
+        return TrustFigures(predicted, None, None, None, None, None), StandardErrors(None, None, None)
+    fitted = fit_to_worlds(_logits(labelled), _worlds(labelled))
+    worlds, own, rows = _worlds(answered), np.concatenate([group.belief.own for group in answered]), _rows(answered)
+    served = worlds.probability(own)[rows]
+
+    def likely(parameters: Floats) -> Floats:
+        return worlds.probability(calibrated(_logits(answered), parameters))[rows]
+
+    right, believed = likely(fitted.parameters), calibrated(_logits(answered), fitted.parameters)
+    moved = np.array([likely(fitted.parameters + step) - likely(fitted.parameters - step) for step in STEPS])
+    errors = dict.fromkeys(("auc", "false_positive_rate", "false_negative_rate"), None) | {
+        name: _standard_error(slope, moved / (2 * DIFFERENCE), fitted.covariance, worlds, believed, rows)
+        for name, slope in slopes_of(right, served, settings).items()
+    }
+    return figures_of(right, served, settings), StandardErrors(**errors)
+
+
+def _standard_error(
+    slope: Floats, moved: Floats, covariance: Floats, worlds: Worlds, believed: Floats, rows: NDArray[np.bool_]
+) -> float:
+    """Of a figure that changes by `slope` (P,) with each predicted rollout, which the parameters move by (2, P)."""
+    of_all = np.zeros(len(rows))
+    of_all[rows] = slope
+    by_parameter = moved @ slope
+    return math.sqrt(by_parameter @ covariance @ by_parameter + worlds.variance(of_all, believed))
+
+
+def _rows(groups: Collection[AnsweredGroup]) -> NDArray[np.bool_]:
+    """(N,) which of all rollouts of the groups were predicted."""
+    rows = np.zeros(sum(len(group.labels) for group in groups), dtype=bool)
+    begin = 0
     for group in groups:
-        likely = group.belief.with_probability(_calibrated(group.belief.own, calibration))
-        rows = list(group.predicted)
-        answered.append(group.belief.probability(group.labels)[rows])
-        right.append(likely.probability(group.labels)[rows])
-    return figures_of(np.concatenate(right), np.concatenate(answered), settings)
+        rows[[begin + index for index in group.predicted]] = True
+        begin += len(group.labels)
+    return rows
 
 
-def _calibrated(probability: Floats, calibration: Calibration) -> Floats:
-    result: Floats = calibration.probability(_logits(probability)).numpy()
-    return result
+def _worlds(groups: Collection[AnsweredGroup]) -> Worlds:
+    return worlds_of_groups([group.belief for group in groups], [group.labels for group in groups])
 
 
-def _logits(probability: Floats) -> torch.Tensor:
-    kept = np.clip(probability, LEAST, 1 - LEAST)
-    return torch.from_numpy(np.log(kept) - np.log1p(-kept))
+def _logits(groups: Collection[AnsweredGroup]) -> Floats:
+    """(N,) of all rollouts of the groups, as they were believed."""
+    kept = np.clip(np.concatenate([group.belief.own for group in groups]), LEAST, 1 - LEAST)
+    logits: Floats = np.log(kept) - np.log1p(-kept)
+    return logits

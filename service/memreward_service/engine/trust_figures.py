@@ -29,6 +29,26 @@ def figures_of(right: Floats, probability: Floats, settings: Settings) -> TrustF
     )
 
 
+def slopes_of(right: Floats, probability: Floats, settings: Settings) -> dict[str, Floats]:
+    """By name: (N,) how much a figure changes with how surely each rollout is right; without those not defined."""
+    wrong = 1 - right
+    rewarded = probability >= settings.threshold
+    kept = np.abs(probability - settings.threshold) >= settings.abstain_margin
+    found = {}
+    if (total := (wrong * kept).sum()) > 0:
+        found["false_positive_rate"] = kept * ((rewarded * wrong * kept).sum() / total - rewarded) / total
+    if (total := (right * kept).sum()) > 0:
+        found["false_negative_rate"] = kept * (~rewarded - (~rewarded * right * kept).sum() / total) / total
+    auc = _auc(right, probability)
+    if auc is not None:
+        _, place = np.unique(probability, return_inverse=True)
+        of_right, of_wrong = np.bincount(place, right), np.bincount(place, wrong)
+        below = (of_wrong.cumsum() - of_wrong / 2)[place] / wrong.sum()
+        above = 1 - (of_right.cumsum() - of_right / 2)[place] / right.sum()
+        found["auc"] = (below - auc) / right.sum() - (above - auc) / wrong.sum()
+    return found
+
+
 def out_of_bounds(over: str, figures: TrustFigures, settings: Settings) -> str | None:
     """Why predictions with these figures `over` some rollouts are withheld; None where they are not. Too few rollouts,
     or a figure that is not defined, are no reason."""

@@ -78,8 +78,9 @@ TRUSTED = Kind(
         "calibration_error": "ECE",
     },
     f"{LABELS:.0%} of the rollouts that arrive after training are labelled: asked for by the planner, at random, or "
-    "whole groups. Truth and estimate are of the predicted rewards; off by: the mean distance of the two; labelled: "
-    "the plain figures over labelled rollouts, each predicted without its own label.",
+    "whole groups. Truth and estimate are of the predicted rewards; off by: the mean distance of the two; std. error: "
+    "how far the service says it is; labelled: the plain figures over labelled rollouts, each predicted without its "
+    "own label.",
     "auc",
     "AUC",
 )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,12 @@ import numpy as np
 from memreward_service.engine.encoder import Encoder
 from memreward_service.engine.engine import Engine
 from memreward_service.engine.group_batch import GroupBatch, group_batch, parse_group
+from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.metrics import reward_metrics
 from memreward_service.errors import MemRewardError
 from memreward_service.evaluation.baselines import BASELINES, Probability
 from memreward_service.evaluation.labelled_file import Split, flat
-from memreward_service.records import Experience, Group, JobStatus, Status, TrainingOptions
+from memreward_service.records import Experience, Group, JobStatus, Prediction, Status, TrainingOptions
 from memreward_service.settings import Settings
 
 ENGINE = "MemReward"
@@ -48,13 +50,31 @@ async def engine_probabilities(
     split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
 ) -> Probability:
     """(N,) probabilities of all asked rollouts, from a fresh engine that got `split.memory` and trained on it."""
+    async with _trained_engine(split, encoder, seed, epochs, progress) as engine:
+        scored = [await engine.score(groups) for groups in _requests(split.asked)]
+    rollouts = (prediction for answer in scored for group in answer.groups for prediction in group.rollouts)
+    return np.array([_probability(prediction) for prediction in rollouts])
+
+
+async def engine_beliefs(
+    split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
+) -> list[KeyPosterior]:
+    """What such an engine believes of the asked groups before any of their labels."""
+    async with _trained_engine(split, encoder, seed, epochs, progress) as engine:
+        return [belief for groups in _requests(split.asked) for belief in await engine.beliefs(groups)]
+
+
+@asynccontextmanager
+async def _trained_engine(
+    split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
+) -> AsyncIterator[Engine]:
     with tempfile.TemporaryDirectory(prefix="memreward-") as folder:
         engine = Engine(Settings(data_dir=Path(folder), seed=seed), encoder)
         await engine.start()
         try:
             await _fill(engine, split.memory)
             await _train(engine, epochs, progress)
-            return await _score(engine, split.asked)
+            yield engine
         finally:
             await engine.stop()
 
@@ -76,19 +96,18 @@ async def _train(engine: Engine, epochs: int | None, progress: Progress) -> None
         raise kind(job.error[1])
 
 
-async def _score(engine: Engine, asked: Sequence[Experience]) -> Probability:
-    probabilities: list[float] = []
+def _requests(asked: Sequence[Experience]) -> Iterator[list[Group]]:
     for start in range(0, len(asked), ASKED_GROUPS):
-        groups = [
+        yield [
             Group(str(place), experience.query, tuple(stored.rollout for stored in experience.rollouts))
             for place, experience in enumerate(asked[start : start + ASKED_GROUPS])
         ]
-        scored = await engine.score(groups)
-        for prediction in (prediction for group in scored.groups for prediction in group.rollouts):
-            # A blank response is never rewarded: for the metrics it counts as predicted wrong.
-            invalid = prediction.status is Status.INVALID or prediction.probability is None
-            probabilities.append(0.0 if invalid else float(prediction.probability or 0.0))
-    return np.array(probabilities)
+
+
+def _probability(prediction: Prediction) -> float:
+    """A blank response is never rewarded: for the metrics it counts as predicted wrong."""
+    invalid = prediction.status is Status.INVALID or prediction.probability is None
+    return 0.0 if invalid else float(prediction.probability or 0.0)
 
 
 def _batch(experience: Sequence[Experience], encoder: Encoder) -> GroupBatch:

@@ -13,15 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from memreward_service.engine.encoder import Encoder
-from memreward_service.engine.group_batch import ParsedGroup, parse_group
-from memreward_service.engine.key_posterior import Floats
+from memreward_service.engine.group_batch import parse_group
+from memreward_service.engine.key_posterior import Floats, KeyPosterior
 from memreward_service.engine.label_planner import OpenGroup, label_plan
 from memreward_service.engine.metrics import auc
 from memreward_service.engine.scorer import agreement_probability, belief_about
-from memreward_service.evaluation.comparison import Progress, engine_probabilities
+from memreward_service.evaluation.comparison import Progress, engine_beliefs, engine_probabilities
 from memreward_service.evaluation.labelled_file import Split, flat, only_labels
 from memreward_service.records import Experience
 
@@ -52,7 +51,7 @@ def spendings(
     labels = round(budget * sum(len(experience.rollouts) for experience in queries))
     ways: dict[str, Callable[[], Spending]] = {
         PLANNER: lambda: _planned(queries, encoder, labels, seed, epochs, lambda share: progress(share * 2 / 3)),
-        AGREEMENT: lambda: _by_agreement(queries, labels),
+        AGREEMENT: lambda: _without_network(queries, labels),
         RANDOM: lambda: _at_random(queries, encoder, labels, seed, epochs, lambda share: progress((2 + share) / 3)),
     }
     return {name: figures(queries, spend()) for name, spend in ways.items()}
@@ -78,24 +77,26 @@ def _planned(
     queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
 ) -> Spending:
     """Half by agreement, then half by the network that was trained on it."""
-    parsed = _parsed(queries)
     known = [[False] * len(experience.rollouts) for experience in queries]
-    spend(queries, parsed, [agreement_probability(group) for group in parsed], known, labels // 2)
-    first = _network(queries, encoder, known, seed, epochs, lambda share: progress(share / 2), shown=False)
-    spend(queries, parsed, _by_group(first, queries), known, labels)
-    last = _network(queries, encoder, known, seed, epochs, lambda share: progress((1 + share) / 2), shown=True)
-    return Spending(known, last)
+    spend(queries, _by_agreement(queries), known, labels // 2)
+    first = engine_beliefs(
+        _split(queries, known, shown=False), encoder, seed, epochs, lambda share: progress(share / 2)
+    )
+    spend(queries, asyncio.run(first), known, labels)
+    last = engine_probabilities(
+        _split(queries, known, shown=True), encoder, seed, epochs, lambda share: progress((1 + share) / 2)
+    )
+    return Spending(known, asyncio.run(last))
 
 
-def _by_agreement(queries: Sequence[Experience], labels: int) -> Spending:
-    """Planned and predicted without a network: what the labels do by themselves."""
-    parsed = _parsed(queries)
-    believed = [agreement_probability(group) for group in parsed]
+def _without_network(queries: Sequence[Experience], labels: int) -> Spending:
+    """Planned and predicted by agreement: what the labels do by themselves."""
+    beliefs = _by_agreement(queries)
     known = [[False] * len(experience.rollouts) for experience in queries]
-    spend(queries, parsed, believed, known, labels)
+    spend(queries, beliefs, known, labels)
     probability = [
-        belief_about(group, own).probability(_labels(experience, seen)).tolist()
-        for group, own, experience, seen in zip(parsed, believed, queries, known, strict=True)
+        belief.probability(_labels(experience, seen)).tolist()
+        for belief, experience, seen in zip(beliefs, queries, known, strict=True)
     ]
     return Spending(known, flat(probability))
 
@@ -107,15 +108,12 @@ def _at_random(
     drawn = np.zeros(sizes.sum(), dtype=bool)
     drawn[np.random.default_rng(seed).permutation(len(drawn))[:labels]] = True
     known: Known = [part.tolist() for part in np.split(drawn, sizes.cumsum()[:-1])]
-    return Spending(known, _network(queries, encoder, known, seed, epochs, progress, shown=True))
+    split = _split(queries, known, shown=True)
+    return Spending(known, asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress)))
 
 
-def spend(
-    queries: Sequence[Experience], parsed: Sequence[ParsedGroup], probability: Sequence[Sequence[float]], known: Known,
-    labels: int,
-) -> None:  # fmt: skip
+def spend(queries: Sequence[Experience], beliefs: Sequence[KeyPosterior], known: Known, labels: int) -> None:
     """Ask for labels until `labels` are known in all, or no label is expected to change a reward."""
-    beliefs = [belief_about(group, own) for group, own in zip(parsed, probability, strict=True)]
     places = {experience.query.id: place for place, experience in enumerate(queries)}
     step = max(1, (labels - _count(known)) // ROUNDS)
     while (left := labels - _count(known)) > 0:
@@ -130,28 +128,20 @@ def spend(
             known[places[label.group_id]][label.rollout_index] = True
 
 
-def _network(
-    queries: Sequence[Experience], encoder: Encoder, known: Known, seed: int, epochs: int | None,
-    progress: Callable[[float], None], *, shown: bool,
-) -> Floats:  # fmt: skip
-    """(N,) probabilities of a network trained on what is known; `shown`: it is told the labels of the asked groups."""
+def _split(queries: Sequence[Experience], known: Known, *, shown: bool) -> Split:
+    """Memory holds what is known; `shown`: the asked groups have these labels too."""
     paid = tuple(only_labels(experience, seen) for experience, seen in zip(queries, known, strict=True))
     none = tuple(only_labels(experience, [False] * len(experience.rollouts)) for experience in queries)
-    split = Split(paid, paid if shown else none, (), (), 0.0)
-    return asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress))
+    return Split(paid, paid if shown else none, (), (), 0.0)
 
 
-def _parsed(queries: Sequence[Experience]) -> list[ParsedGroup]:
-    return [parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in queries]
+def _by_agreement(queries: Sequence[Experience]) -> list[KeyPosterior]:
+    parsed = (parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in queries)
+    return [belief_about(group, agreement_probability(group)) for group in parsed]
 
 
 def _labels(experience: Experience, known: Sequence[bool]) -> list[float | None]:
     return [stored.rollout.label if seen else None for stored, seen in zip(experience.rollouts, known, strict=True)]
-
-
-def _by_group(values: NDArray[np.float64], queries: Sequence[Experience]) -> list[list[float]]:
-    cuts = np.cumsum([len(experience.rollouts) for experience in queries])[:-1]
-    return [part.tolist() for part in np.split(values, cuts)]
 
 
 def _count(known: Known) -> int:

@@ -14,17 +14,15 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from memreward_service.engine.encoder import Encoder
-from memreward_service.engine.group_batch import ParsedGroup, parse_group
-from memreward_service.engine.key_posterior import Floats, KeyPosterior
-from memreward_service.engine.scorer import belief_about
+from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.trust import Trust, comparisons
 from memreward_service.engine.trust_estimate import answered_groups
 from memreward_service.engine.trust_figures import figures_of
 from memreward_service.errors import InvalidArgument
-from memreward_service.evaluation.comparison import Progress, engine_probabilities
+from memreward_service.evaluation.comparison import Progress, engine_beliefs
 from memreward_service.evaluation.labelled_file import flat, queries_split
 from memreward_service.evaluation.planned_labels import Known, spend
-from memreward_service.records import DomainTrust, Experience, Group, TrustFigures
+from memreward_service.records import DomainTrust, Experience, Group, StandardErrors, TrustFigures
 from memreward_service.settings import Settings
 
 LABELS = 0.17
@@ -37,23 +35,22 @@ class Arrived:
     """Groups that came after training, each with what was believed of it before any of its labels."""
 
     queries: tuple[Experience, ...]
-    parsed: tuple[ParsedGroup, ...]
     beliefs: tuple[KeyPosterior, ...]
 
 
 def trust_figures(
     queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
 ) -> dict[str, dict[str, float]]:
-    """By way of choosing labels: the truth, what is estimated and how far that is off, and the figures over labelled
-    rollouts. Raises InvalidArgument for several domains."""
+    """By way of choosing labels: the truth, what is estimated, how far that is off and how far it says it is, and the
+    figures over labelled rollouts. Raises InvalidArgument for several domains."""
     if len(domains := sorted({experience.query.domain for experience in queries})) > 1:
         raise InvalidArgument(
             f"The file has queries of {' and '.join(domains)}, and trust is told by domain: keep one of them in it."
         )
     split = queries_split(queries, budget, seed)
-    probability = asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress))
+    beliefs = asyncio.run(engine_beliefs(split, encoder, seed, epochs, progress))
     labelled = {experience.query.id: experience for experience in queries}
-    arrived = _arrived([labelled[experience.query.id] for experience in split.asked], probability)
+    arrived = Arrived(tuple(labelled[experience.query.id] for experience in split.asked), tuple(beliefs))
     ways: dict[str, Callable[[Arrived, int], Known]] = {"planner": _planned, "random": _at_random, "groups": _groups}
     rows: dict[str, dict[str, float]] = {}
     for way, choose in ways.items():
@@ -64,6 +61,7 @@ def trust_figures(
             if None not in (getattr(report.predicted, name), getattr(truth, name))
         }
         named = {"truth": _defined(truth), "estimate": _defined(report.predicted), "off by": off}
+        named["std. error"] = _defined(report.standard_error)
         rows |= {f"{way}: {what}": row for what, row in named.items()}
         rows[f"{way}: labelled"] = _defined(report.figures)
     return rows
@@ -93,18 +91,10 @@ def told(arrived: Arrived, known: Known) -> tuple[TrustFigures, DomainTrust]:
     return figures_of(flat(right), np.concatenate(said), settings), domain
 
 
-def _arrived(queries: Sequence[Experience], probability: Floats) -> Arrived:
-    parsed = tuple(parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in queries)
-    cuts = np.cumsum([len(experience.rollouts) for experience in queries])[:-1]
-    parts = np.split(probability, cuts)
-    beliefs = tuple(belief_about(group, part.tolist()) for group, part in zip(parsed, parts, strict=True))
-    return Arrived(tuple(queries), parsed, beliefs)
-
-
 def _planned(arrived: Arrived, seed: int) -> Known:
     del seed
     known = _unknown(arrived)
-    spend(arrived.queries, arrived.parsed, [belief.own.tolist() for belief in arrived.beliefs], known, _labels(known))
+    spend(arrived.queries, arrived.beliefs, known, _labels(known))
     return known
 
 
@@ -132,5 +122,5 @@ def _labels(known: Known) -> int:
     return round(LABELS * sum(map(len, known)))
 
 
-def _defined(figures: TrustFigures) -> dict[str, float]:
+def _defined(figures: TrustFigures | StandardErrors) -> dict[str, float]:
     return {name: value for name, value in asdict(figures).items() if name in FIGURES and value is not None}

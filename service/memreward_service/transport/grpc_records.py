@@ -323,6 +323,11 @@ def trust_message(report: TrustReport) -> pb.TrustReport:
                 reason=each.reason,
                 figures=_trust_figures(each.figures),
                 predicted=_trust_figures(each.predicted),
+                standard_error=pb.StandardErrors(
+                    auc=each.standard_error.auc,
+                    false_positive_rate=each.standard_error.false_positive_rate,
+                    false_negative_rate=each.standard_error.false_negative_rate,
+                ),
                 steps=[pb.StepTrust(step=one.step, figures=_trust_figures(one.figures)) for one in each.steps],
             )
             for each in report.domains

@@ -338,6 +338,14 @@ class TrustFiguresReply(Reply):
     calibration_error: float | None
 
 
+class StandardErrorsReply(Reply):
+    """One standard deviation of how far estimated figures are from the truth; null where the figure is not defined."""
+
+    auc: float | None
+    false_positive_rate: float | None
+    false_negative_rate: float | None
+
+
 class StepTrustReply(Reply):
     """The figures of one training step."""
 
@@ -347,14 +355,15 @@ class StepTrustReply(Reply):
 
 class DomainTrustReply(Reply):
     """The figures over the labelled rollouts of one domain and of its last training steps; predicted: the same,
-    estimated for the last rollouts whose rewards were predicted. Where the domain is not trusted, all its predictions
-    are answered abstain, for the reason."""
+    estimated for the last rollouts whose rewards were predicted, with the standard_error of these estimates. Where the
+    domain is not trusted, all its predictions are answered abstain, for the reason."""
 
     domain: Domain
     trusted: bool
     reason: str | None
     figures: TrustFiguresReply
     predicted: TrustFiguresReply
+    standard_error: StandardErrorsReply
     steps: list[StepTrustReply]
 
 
