@@ -1,7 +1,7 @@
 """READ FIRST: every call of a MemReward service, as data: where it goes over either transport, and what comes back.
 
 One call of `RewardClient` or `AsyncRewardClient` passes these files in this order:
-    records.py     what goes in and what comes out, as frozen records
+    records/       what goes in and what comes out, as frozen records
     wire.py        records to the JSON of /v1 and back
     calls.py       here: the calls
     steps.py       when to send, how long to wait, when to send again, when to give up; no input or output

@@ -1,4 +1,4 @@
-"""What a query of a rollout file is to the client (records.py), and back."""
+"""What a query of a rollout file is to the client (records/), and back."""
 
 from __future__ import annotations
 
