@@ -9,8 +9,10 @@ scorer.py          the batch -> predictions, on the compute thread:
   graph.py           the heterogeneous graph, with features.py on its answers
   model.py           GATv2, attachment to memory, dot-product scorer
   calibration.py     logit -> probability
+  key_posterior.py   which answer of the group is right, given the labels of siblings (worlds.py: of many groups)
   rewards.py         probability -> reward, status, source
 
-Beside the request: memory_builder.py (store -> memory), training_jobs.py and training.py (memory -> model),
-model_registry.py (models on disk).
+Beside the request: trust.py (predictions beside labels, and how good those are that have none), label_requests.py and
+label_planner.py (which rollout to verify next), memory_builder.py (store -> memory), training_jobs.py and training.py
+(memory -> model), model_registry.py (models on disk).
 """

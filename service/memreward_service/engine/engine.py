@@ -28,7 +28,7 @@ from memreward_service.engine.group_batch import ParsedGroup, parse_group
 from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.label_planner import plan_and_sample
 from memreward_service.engine.label_requests import LabelRequests
-from memreward_service.engine.memory import NearQuery, opened_memory
+from memreward_service.engine.memory import opened_memory
 from memreward_service.engine.memory_builder import RETRY_SECONDS, MemoryBuilder
 from memreward_service.engine.model_registry import ModelRegistry
 from memreward_service.engine.rendezvous import Rendezvous
@@ -41,7 +41,9 @@ from memreward_service.engine.scorer import (
     ServingModel,
     agreement_probability,
     belief_about,
+    named,
     reply_to,
+    scored_groups,
 )
 from memreward_service.engine.training_jobs import TrainingJobs
 from memreward_service.engine.trust import Trust, comparisons
@@ -163,7 +165,7 @@ class Engine:
         with self._admission.permit():
             reply = await self._trusted_reply(groups, explain)
             texts = await self._query_texts([near.query_id for found in reply.near for near in found])
-        return _with_neighbors(groups, reply, texts)
+        return scored_groups(groups, reply, texts)
 
     async def beliefs(self, groups: Sequence[Group]) -> tuple[KeyPosterior, ...]:
         """What is believed of each group before any of its labels. Raises Overloaded, ModelNotTrained, Unavailable."""
@@ -231,7 +233,7 @@ class Engine:
         vectors = await self._embedder.embed([text])
         loop = asyncio.get_running_loop()
         near = await loop.run_in_executor(self._compute, self._builder.memory.similar, vectors, k)
-        return _neighbors(near, await self._query_texts([found.query_id for found in near]))
+        return named(near, await self._query_texts([found.query_id for found in near]))
 
     async def caught_up(self) -> None:
         """Wait until the active model is served and memory holds all that was stored before the call."""
@@ -390,18 +392,3 @@ def meeting_place(settings: Settings, store: ExperienceStore) -> MeetingPlace:
 
 def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:
     return tuple(parse_group(group.query, group.rollouts) for group in groups)
-
-
-def _with_neighbors(groups: Sequence[Group], reply: Reply, texts: dict[str, str]) -> Scored:
-    return Scored(
-        reply.model_version,
-        reply.memory_version,
-        tuple(
-            ScoredGroup(group.group_id, predictions, _neighbors(near, texts))
-            for group, predictions, near in zip(groups, reply.predictions, reply.near, strict=True)
-        ),
-    )
-
-
-def _neighbors(near: Sequence[NearQuery], texts: dict[str, str]) -> tuple[Neighbor, ...]:
-    return tuple(Neighbor(found.query_id, found.similarity, texts[found.query_id]) for found in near)

@@ -8,7 +8,7 @@ not depend on what else is in the batch (up to the rounding of float32 sums, 1e-
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.memory import Memory, NearQuery
 from memreward_service.engine.rewards import predictions
 from memreward_service.engine.training import TrainedModel
-from memreward_service.records import Prediction
+from memreward_service.records import Group, Neighbor, Prediction, Scored, ScoredGroup
 from memreward_service.settings import Settings
 
 
@@ -92,6 +92,23 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
         near_groups = tuple(map(tuple, near[places]))
         replies.append(Reply(model.version, memory.version, tuple(scored), near_groups, tuple(beliefs)))
     return replies
+
+
+def scored_groups(groups: Sequence[Group], reply: Reply, texts: Mapping[str, str]) -> Scored:
+    """The answer to `groups`; `texts` are those of the attached memory queries, by id."""
+    return Scored(
+        reply.model_version,
+        reply.memory_version,
+        tuple(
+            ScoredGroup(group.group_id, predictions, named(near, texts))
+            for group, predictions, near in zip(groups, reply.predictions, reply.near, strict=True)
+        ),
+    )
+
+
+def named(near: Sequence[NearQuery], texts: Mapping[str, str]) -> tuple[Neighbor, ...]:
+    """Memory queries with their texts."""
+    return tuple(Neighbor(found.query_id, found.similarity, texts[found.query_id]) for found in near)
 
 
 def belief_about(group: ParsedGroup, probability: Sequence[float]) -> KeyPosterior:
