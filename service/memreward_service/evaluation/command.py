@@ -25,7 +25,7 @@ from memreward_service.evaluation.labelled_file import labelled_queries, queries
 from memreward_service.evaluation.planned_labels import spendings
 from memreward_service.evaluation.program_behaviour import SandboxRunner, needs_behaviour, with_behaviour
 from memreward_service.evaluation.stored_encoder import CACHE_FOLDER, StoredEncoder
-from memreward_service.evaluation.trust_check import LABELS, trust_figures
+from memreward_service.evaluation.trust_check import DRAWS, LABELS, trust_figures
 from memreward_service.records import Experience
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
@@ -78,9 +78,9 @@ TRUSTED = Kind(
         "calibration_error": "ECE",
     },
     f"{LABELS:.0%} of the rollouts that arrive after training are labelled: asked for by the planner, at random, or "
-    "whole groups. Truth and estimate are of the predicted rewards; off by: the mean distance of the two; std. error: "
-    "how far the service says it is; labelled: the plain figures over labelled rollouts, each predicted without its "
-    "own label.",
+    f"whole groups (means of {DRAWS} draws). Truth and estimate are of the predicted rewards; off by: mean distance of "
+    "the two; std. error: how far the service says it is; in std. errors: their ratio, root mean square; labelled: "
+    "the plain figures over labelled rollouts, each predicted without its own label.",
     "auc",
     "AUC",
 )

@@ -79,13 +79,9 @@ def _planned(
     """Half by agreement, then half by the network that was trained on it."""
     known = [[False] * len(experience.rollouts) for experience in queries]
     spend(queries, _by_agreement(queries), known, labels // 2)
-    first = engine_beliefs(
-        _split(queries, known, shown=False), encoder, seed, epochs, lambda share: progress(share / 2)
-    )
+    first = engine_beliefs(_split(queries, known), encoder, seed, epochs, lambda share: progress(share / 2))
     spend(queries, asyncio.run(first), known, labels)
-    last = engine_probabilities(
-        _split(queries, known, shown=True), encoder, seed, epochs, lambda share: progress((1 + share) / 2)
-    )
+    last = engine_probabilities(_split(queries, known), encoder, seed, epochs, lambda share: progress((1 + share) / 2))
     return Spending(known, asyncio.run(last))
 
 
@@ -108,7 +104,7 @@ def _at_random(
     drawn = np.zeros(sizes.sum(), dtype=bool)
     drawn[np.random.default_rng(seed).permutation(len(drawn))[:labels]] = True
     known: Known = [part.tolist() for part in np.split(drawn, sizes.cumsum()[:-1])]
-    split = _split(queries, known, shown=True)
+    split = _split(queries, known)
     return Spending(known, asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress)))
 
 
@@ -128,11 +124,10 @@ def spend(queries: Sequence[Experience], beliefs: Sequence[KeyPosterior], known:
             known[places[label.group_id]][label.rollout_index] = True
 
 
-def _split(queries: Sequence[Experience], known: Known, *, shown: bool) -> Split:
-    """Memory holds what is known; `shown`: the asked groups have these labels too."""
+def _split(queries: Sequence[Experience], known: Known) -> Split:
+    """Memory and the asked groups have the labels that are known."""
     paid = tuple(only_labels(experience, seen) for experience, seen in zip(queries, known, strict=True))
-    none = tuple(only_labels(experience, [False] * len(experience.rollouts)) for experience in queries)
-    return Split(paid, paid if shown else none, (), (), 0.0)
+    return Split(paid, paid, (), (), 0.0)
 
 
 def _by_agreement(queries: Sequence[Experience]) -> list[KeyPosterior]:

@@ -27,6 +27,8 @@ from memreward_service.settings import Settings
 
 LABELS = 0.17
 """Share of the arriving rollouts whose labels become known."""
+DRAWS = 12
+"""How often labels are drawn by chance."""
 FIGURES = ("auc", "false_positive_rate", "false_negative_rate", "calibration_error")
 
 
@@ -42,7 +44,8 @@ def trust_figures(
     queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
 ) -> dict[str, dict[str, float]]:
     """By way of choosing labels: the truth, what is estimated, how far that is off and how far it says it is, and the
-    figures over labelled rollouts. Raises InvalidArgument for several domains."""
+    figures over labelled rollouts; where chance chooses, means over DRAWS. Raises InvalidArgument for several domains.
+    """
     if len(domains := sorted({experience.query.domain for experience in queries})) > 1:
         raise InvalidArgument(
             f"The file has queries of {' and '.join(domains)}, and trust is told by domain: keep one of them in it."
@@ -51,20 +54,41 @@ def trust_figures(
     beliefs = asyncio.run(engine_beliefs(split, encoder, seed, epochs, progress))
     labelled = {experience.query.id: experience for experience in queries}
     arrived = Arrived(tuple(labelled[experience.query.id] for experience in split.asked), tuple(beliefs))
-    ways: dict[str, Callable[[Arrived, int], Known]] = {"planner": _planned, "random": _at_random, "groups": _groups}
+    ways: dict[str, tuple[Callable[[Arrived, int], Known], int]] = {
+        "planner": (_planned, 1), "random": (_at_random, DRAWS), "groups": (_groups, DRAWS),
+    }  # fmt: skip
     rows: dict[str, dict[str, float]] = {}
-    for way, choose in ways.items():
-        truth, report = told(arrived, choose(arrived, seed))
-        off = {
-            name: abs(getattr(report.predicted, name) - getattr(truth, name))
-            for name in FIGURES
-            if None not in (getattr(report.predicted, name), getattr(truth, name))
+    for way, (choose, draws) in ways.items():
+        drawn = [told(arrived, choose(arrived, seed * DRAWS + draw)) for draw in range(draws)]
+        off = [_off(truth, report.predicted, report.standard_error) for truth, report in drawn]
+        named = {
+            "truth": _means([_defined(truth) for truth, _ in drawn]),
+            "estimate": _means([_defined(report.predicted) for _, report in drawn]),
+            "off by": _means([{name: abs(distance) for name, (distance, _) in each.items()} for each in off]),
+            "std. error": _means([_defined(report.standard_error) for _, report in drawn]),
+            "in std. errors": _in_standard_errors(off),
+            "labelled": _means([_defined(report.figures) for _, report in drawn]),
         }
-        named = {"truth": _defined(truth), "estimate": _defined(report.predicted), "off by": off}
-        named["std. error"] = _defined(report.standard_error)
         rows |= {f"{way}: {what}": row for what, row in named.items()}
-        rows[f"{way}: labelled"] = _defined(report.figures)
     return rows
+
+
+def _off(truth: TrustFigures, estimate: TrustFigures, error: StandardErrors) -> dict[str, tuple[float, float | None]]:
+    """By figure that both have: how far the estimate is off, and its standard error where it has one."""
+    right, said, errors = _defined(truth), _defined(estimate), _defined(error)
+    return {name: (said[name] - right[name], errors.get(name)) for name in FIGURES if name in right and name in said}
+
+
+def _means(draws: Sequence[dict[str, float]]) -> dict[str, float]:
+    """Of each figure, over the draws that have it."""
+    found = {name: [draw[name] for draw in draws if name in draw] for name in FIGURES}
+    return {name: float(np.mean(values)) for name, values in found.items() if values}
+
+
+def _in_standard_errors(off: Sequence[dict[str, tuple[float, float | None]]]) -> dict[str, float]:
+    """Of each figure: the root mean square of distances in units of their standard errors."""
+    squares = [{name: (far / error) ** 2 for name, (far, error) in draw.items() if error} for draw in off]
+    return {name: float(np.sqrt(value)) for name, value in _means(squares).items()}
 
 
 def told(arrived: Arrived, known: Known) -> tuple[TrustFigures, DomainTrust]:
