@@ -2,8 +2,9 @@
 
 Rollouts with one answer key have one fate, and where answers exclude each other a right one makes the others wrong
 (key_posterior.py). So a label on the majority answer mostly tells the whole group, and a network that learns from
-that learns from every rollout, not from those that somebody found worth a check: on every second query of gsm8k, with
-17% of the labels chosen by the planner, 98.6% of the rewards became right with deduced labels and 97.8% without.
+that learns from every rollout, not from those that somebody found worth a check. What it gains is small: on every
+second query of gsm8k, with 17% of the labels chosen by the planner, 98.5% of the rewards became right with deduced
+labels and 98.4% without, in two splits each.
 """
 
 from __future__ import annotations
