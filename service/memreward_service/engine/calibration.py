@@ -17,6 +17,8 @@ from memreward_service.engine.worlds import Worlds
 
 MIN_ROLLOUTS = 20
 """Labelled rollouts below which the two parameters would be noise."""
+BOUNDS = [(-5.0, 5.0), (-20.0, 20.0)]
+"""Of log slope and intercept: five and twenty deviations of their pull, so that no step of the search overflows."""
 DIFFERENCE = 0.05
 """Step of finite differences of the parameters: small beside their pull, large beside the rounding of sums."""
 
@@ -92,7 +94,7 @@ def calibrated(logits: Floats, parameters: Floats) -> Floats:
 
 def _likeliest(evidence: Callable[[Floats], float]) -> Floats:
     """(2,) log slope and intercept by their log likelihood and a pull to the identity, a Gaussian of deviation 1."""
-    found: Floats = minimize(_loss, np.zeros(2), args=(evidence,), method="L-BFGS-B").x
+    found: Floats = minimize(_loss, np.zeros(2), args=(evidence,), method="L-BFGS-B", bounds=BOUNDS).x
     return found
 
 
