@@ -10,7 +10,7 @@ import pytest
 from e2e.service_process import running
 from trainer.real.conftest import Taught
 from trainer.real.recording_proxy import recording
-from trainer.real.verl_run import PROMPTS_A_STEP, ROLLOUTS, Sample, VerlRun
+from trainer.real.verl_run import PROMPTS_A_STEP, ROLLOUTS, Sample, VerlRun, rewards_given
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
@@ -26,22 +26,21 @@ def test_every_reward_of_a_verl_run_is_the_answer_of_the_service_and_the_policy_
         with VerlRun(tmp_path / "run", taught.policy, proxy.url, STEPS, taught.new, taught.held_out) as run:
             assert run.until_ended() == 0, run.traces
             samples, before, after = run.samples(), run.validated(0), run.validated(STEPS)
-        answered = proxy.rewards()
+        answered, given = proxy.rewards(), rewards_given(proxy)
         scored = service.metric('memreward_rollouts_scored_total{source="gnn",status="ok"}')
         complete = service.metric('memreward_rendezvous_groups_scored_total{kind="complete"}')
 
-    assert len(samples) == SAMPLES == len({sample.place for sample in samples})
-    assert {sample.place: sample.score for sample in samples} == {
-        place: answer["reward"] for place, answer in answered.items()
-    }
+    assert len(answered) == SAMPLES
+    assert len(samples) == len(given)
+    assert {sample.place: sample.score for sample in samples} == given
     sent = {(each["group_id"], each["rollout_index"]): each for each in proxy.submissions()}
     assert {sample.place: sample.response for sample in samples} == {
-        place: each["rollout"]["response"] for place, each in sent.items()
+        place: sent[place]["rollout"]["response"] for place in given
     }
     assert {each["query"]["text"] for each in sent.values()} == {query.text for query in taught.new}
     assert {answer["group_size"] for answer in answered.values()} == {ROLLOUTS}
     assert not any(answer["partial"] for answer in answered.values())
-    assert (scored, complete) == (SAMPLES, SAMPLES / ROLLOUTS)
+    assert (scored, complete) == (len(given), SAMPLES / ROLLOUTS)
 
     first, last = samples_of(samples, range(1, 6)), samples_of(samples, range(STEPS - 4, STEPS + 1))
     print(f"reward {mean_score(first):.3f} -> {mean_score(last):.3f}")

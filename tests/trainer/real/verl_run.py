@@ -20,6 +20,7 @@ import psutil
 import pyarrow
 from pyarrow import parquet
 
+from trainer.real.recording_proxy import RecordingProxy
 from trainer.real.sums import DATASET, Sum
 
 TESTS = Path(__file__).parents[2]
@@ -237,7 +238,23 @@ def _samples(folder: Path, step: int) -> list[Sample]:
     return [
         Sample(row["step"], (uid, int(session)), row["output"], int(row["gts"]), row["score"])
         for row, (uid, session, _) in zip(rows, places, strict=True)
+        if not uid.startswith("pad")  # verl's own, in the place of rollouts that are left out; else hexadecimal
     ]
+
+
+def rewards_given(proxy: RecordingProxy) -> dict[tuple[str, int], float]:
+    """The rewards that the service answered, by place.
+
+    At times the policy ends at once. Such a blank response is the only one without a reward, and is left out by verl.
+    """
+    sent = {(each["group_id"], each["rollout_index"]): each["rollout"]["response"] for each in proxy.submissions()}
+    answered = proxy.rewards()
+    assert answered.keys() == sent.keys()
+    for place, response in sent.items():
+        assert (answered[place]["status"], answered[place]["reward"] is None) == (
+            ("ok", False) if response.strip() else ("invalid", True)
+        )
+    return {place: answer["reward"] for place, answer in answered.items() if answer["reward"] is not None}
 
 
 def _environment() -> dict[str, str]:
