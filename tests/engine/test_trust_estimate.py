@@ -40,8 +40,8 @@ def group_of(number: int, labels: Labels, blank: int | None = None) -> Group:
 class World:
     """Groups of which the network says too much: the answer 7 is right in 60%, where it says 80 to 95%."""
 
-    def __init__(self, size: int, seed: int = 3) -> None:
-        random = np.random.default_rng(seed)
+    def __init__(self, size: int) -> None:
+        random = np.random.default_rng(3)
         said = random.uniform(0.8, 0.95, size)
         self.beliefs = [KeyPosterior([p] * 3 + [(1 - p) / 2] * 2 + [0.01], KEYS) for p in said]
         right = random.choice(["7", "8", "9", "none"], size, p=[0.6, 0.15, 0.05, 0.2])

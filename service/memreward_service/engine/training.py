@@ -174,7 +174,7 @@ def _finished(
     logits, known = _held_out_logits(network, held_out, memory, neighbors).double(), held_out.known
     label, group = held_out.label[known].double().numpy(), held_out.group[known].numpy()
     calibration = fit_calibration(logits[known].numpy(), label, queries=len(np.unique(group)))
-    served = worlds_of_batch(held_out, labels=False).probability(calibration.probability(logits).numpy())
+    served = worlds_of_batch(held_out).probability(calibration.probability(logits).numpy())
     metrics = reward_metrics(label, served[known.numpy()], group, threshold)
     return TrainedModel(network, calibration, rule, metrics)
 

@@ -112,13 +112,13 @@ def estimated(
     if predicted == 0 or not can_calibrate(np.array([label for group in labelled for label in group.known])):
         return TrustFigures(predicted, None, None, None, None, None), StandardErrors(None, None, None)
     fitted = fit_to_worlds(_logits(labelled), _worlds(labelled))
-    worlds, own, rows = _worlds(answered), np.concatenate([group.belief.own for group in answered]), _rows(answered)
-    served = worlds.probability(own)[rows]
+    worlds, logits, rows = _worlds(answered), _logits(answered), _rows(answered)
+    served = worlds.probability(np.concatenate([group.belief.own for group in answered]))[rows]
 
     def likely(parameters: Floats) -> Floats:
-        return worlds.probability(calibrated(_logits(answered), parameters))[rows]
+        return worlds.probability(calibrated(logits, parameters))[rows]
 
-    right, believed = likely(fitted.parameters), calibrated(_logits(answered), fitted.parameters)
+    right, believed = likely(fitted.parameters), calibrated(logits, fitted.parameters)
     moved = np.array([likely(fitted.parameters + step) - likely(fitted.parameters - step) for step in STEPS])
     errors = dict.fromkeys(("auc", "false_positive_rate", "false_negative_rate"), None) | {
         name: _standard_error(slope, moved / (2 * DIFFERENCE), fitted.covariance, worlds, believed, rows)

@@ -38,19 +38,23 @@ class Worlds:
 
     def probability(self, believed: Floats) -> Floats:
         """(N,) of each rollout given the known labels, where `believed` (N,) was before any of them."""
-        log_odds = self._log_odds(believed) + LABEL_LOG_ODDS * self.told
-        of_key: Floats = noisy(np.exp(log_odds - self._totals(log_odds)[self.contest]))
-        return of_key[self.key]
+        result: Floats = noisy(self._of_keys(believed))[self.key]
+        return result
 
     def variance(self, slope: Floats, believed: Floats) -> float:
         """Of the sum of `slope` (N,) over the rollouts that are right, given the known labels, where `believed` (N,)
         was before any of them."""
-        log_odds = self._log_odds(believed) + LABEL_LOG_ODDS * self.told
-        of_key = np.exp(log_odds - self._totals(log_odds)[self.contest])
+        of_key = self._of_keys(believed)
         total = np.bincount(self.key, slope)  # (K,) where that key is the right one
         mean = np.bincount(self.contest, of_key * total)
         of_rollouts = NOISE * (1 - NOISE) * (slope**2).sum()
         return float((of_key * total**2).sum() - (mean**2).sum() + of_rollouts)
+
+    def _of_keys(self, believed: Floats) -> Floats:
+        """(K,) probability that each key is right, given the known labels."""
+        log_odds = self._log_odds(believed) + LABEL_LOG_ODDS * self.told
+        result: Floats = np.exp(log_odds - self._totals(log_odds)[self.contest])
+        return result
 
     def _log_odds(self, probability: Floats) -> Floats:
         """(K,) of each key against "none of its contest is right"."""
@@ -63,14 +67,12 @@ class Worlds:
         return totals
 
 
-def worlds_of_batch(batch: GroupBatch, *, labels: bool) -> Worlds:
-    """Of all rollouts of a batch, with its known labels or without any."""
-    group, label = batch.group.numpy(), batch.label.double().numpy()
-    names, key = np.unique(np.stack([group, batch.key.numpy()]), axis=1, return_inverse=True)
+def worlds_of_batch(batch: GroupBatch) -> Worlds:
+    """Of all rollouts of a batch, as if no label were known."""
+    names, key = np.unique(np.stack([batch.group.numpy(), batch.key.numpy()]), axis=1, return_inverse=True)
     alone = ~batch.exclusive.numpy()[names[0]]
     begins = np.diff(names[0], prepend=-1) > 0
-    said = np.where(np.isnan(label) | (not labels), 0.0, 2 * label - 1)
-    return Worlds(key, np.cumsum(begins | alone) - 1, np.bincount(key, said).astype(np.float64))
+    return Worlds(key, np.cumsum(begins | alone) - 1, np.zeros(names.shape[1]))
 
 
 def worlds_of_groups(beliefs: Sequence[KeyPosterior], labels: Sequence[Sequence[float | None]]) -> Worlds:
