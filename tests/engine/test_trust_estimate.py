@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 
 from memreward_service.engine.key_posterior import KeyPosterior
 from memreward_service.engine.trust import Trust, comparisons
-from memreward_service.engine.trust_estimate import AnsweredGroup, answered_groups, estimated
+from memreward_service.engine.trust_estimate import AnsweredGroup, LastGroups, answered_groups, estimated
 from memreward_service.engine.trust_figures import figures_of, slopes_of
 from memreward_service.records import (
     Domain,
@@ -195,6 +195,20 @@ def answered(number: int, labels: Labels) -> list[AnsweredGroup]:
 
 def labelled(number: int, label: float) -> Group:
     return group_of(number, [label, *NONE[1:]])
+
+
+def test_the_last_groups_are_kept_by_what_they_count_as() -> None:
+    last, (first, second, third) = LastGroups(10), (answered(number, NONE)[0] for number in range(3))
+    last.put(first, 6)
+    last.put(second, 3)
+    last.put(first, 7)
+    assert (last.groups(), last.rollouts) == ([second, first], 10), "an answer anew is the latest"
+    last.put(third, 1)
+    assert (last.groups(), last.rollouts) == ([first, third], 8), "the oldest went"
+    last.put(first, 0)
+    assert (last.groups(), last.rollouts) == ([third], 1), "nothing of it counts any more"
+    last.put(second, 12)
+    assert (last.groups(), last.rollouts) == ([second], 12), "one group at least"
 
 
 def test_the_window_holds_the_last_predicted_rollouts() -> None:
