@@ -6,8 +6,8 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
-from memreward_service.errors import Conflict, NotFound, Unavailable
-from memreward_service.records import (
+from memreward_proto.errors import Conflict, NotFound, Unavailable
+from memreward_proto.records import (
     Domain,
     DomainTrust,
     Experience,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from memreward_client import wire
-from memreward_client.rollout_files import FileQuery
-from memreward_client.rollout_wire import experience_of, group_of
+from memreward_client.files.convert import experience_of, group_of
+from memreward_client.files.rollouts import FileQuery
 
 
 def experience_json(query: FileQuery, *, with_labels: bool) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from typing import Any, cast
 
 from fake_engine import FakeEngine
 from memreward_service.engine.engine import Engine
+from memreward_service.server import serve
 from memreward_service.settings import Settings
-from memreward_service.transport.server import serve
 
 
 @dataclass(frozen=True)

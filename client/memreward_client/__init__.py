@@ -9,10 +9,10 @@
 `AsyncRewardClient` has the same methods, to be awaited. calls.py is where to begin reading.
 """
 
-from .async_client import AsyncRewardClient
-from .calls import Call
-from .client import RewardClient
-from .errors import (
+from memreward_client.async_client import AsyncRewardClient
+from memreward_client.calls import Call
+from memreward_client.client import RewardClient
+from memreward_client.errors import (
     Conflict,
     DeadlineExceeded,
     Internal,
@@ -32,9 +32,7 @@ from .errors import (
     Unavailable,
     Unreachable,
 )
-from .fake_service import FakeService
-from .mock_transport import MockTransport
-from .records import (
+from memreward_client.records import (
     Domain,
     DomainTrust,
     Experience,
@@ -74,7 +72,9 @@ from .records import (
     TrustFigures,
     TrustReport,
 )
-from .steps import Retries
+from memreward_client.retries import Retries
+from memreward_client.testing.fake_service import FakeService
+from memreward_client.testing.mock_transport import MockTransport
 
 __all__ = [
     "AsyncRewardClient",

@@ -4,9 +4,9 @@ One call of `RewardClient` or `AsyncRewardClient` passes these files in this ord
     records/       what goes in and what comes out, as frozen records
     wire.py        records to the JSON of /v1 and back
     calls.py       here: the calls
-    steps.py       when to send, how long to wait, when to send again, when to give up; no input or output
+    retries.py       when to send, how long to wait, when to send again, when to give up; no input or output
     client.py      takes the steps, blocking; async_client.py: takes the same steps, awaiting
-    http_transport.py, grpc_transport.py, mock_transport.py     carry one call, once
+    transport/http.py, transport/grpc.py, mock_transport.py     carry one call, once
     errors.py      what all of it raises
 """
 
@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from . import wire
-from .errors import InvalidArgument
-from .records import (
+from memreward_client import wire
+from memreward_client.errors import InvalidArgument
+from memreward_client.records import (
     Experience,
     ExperiencePage,
     ExperienceReceipt,

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Self, TypeVar
 
-from . import calls
-from .errors import MemRewardError
-from .records import (
+from memreward_client import calls
+from memreward_client.errors import MemRewardError
+from memreward_client.records import (
     Experience,
     ExperiencePage,
     ExperienceReceipt,
@@ -31,9 +31,9 @@ from .records import (
     TrainingJob,
     TrustReport,
 )  # fmt: skip
-from .setup import Setup
-from .steps import Patience, Retries, Send, Steps
-from .transports import LOCAL_URL, Transport, open_transport
+from memreward_client.retries import Patience, Retries, Send, Steps
+from memreward_client.setup import Setup
+from memreward_client.transport.base import LOCAL_URL, Transport, open_transport
 
 Result = TypeVar("Result")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from .errors import InvalidArgument
-from .steps import Conversation, Patience
-from .transports import Address, parse_address
+from memreward_client.errors import InvalidArgument
+from memreward_client.retries import Conversation, Patience
+from memreward_client.transport.base import Address, parse_address
 
 Carrier = TypeVar("Carrier")
 

@@ -11,7 +11,7 @@ from functools import cache
 from operator import index
 from typing import Any, TypeVar, cast
 
-from .records import (
+from memreward_client.records import (
     DomainTrust,
     Experience,
     ExperiencePage,

@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 from memreward_service.engine.engine import Engine
+from memreward_service.server import serve
 from memreward_service.settings import Settings
-from memreward_service.transport.server import serve
 
 
 def run(settings: Settings) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fake_engine import MODELS, FakeEngine
-from memreward_service.records import (
+from memreward_proto.records import (
     JobStatus,
     MemoryStatus,
     ModelInfo,

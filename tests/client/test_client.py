@@ -57,8 +57,8 @@ from memreward_client import (
     Unavailable,
     Unreachable,
 )
-from memreward_service import errors as service_errors
-from memreward_service import records as service_records
+from memreward_proto import errors as service_errors
+from memreward_proto import records as service_records
 from serving import Address, serving
 
 GROUPS = [

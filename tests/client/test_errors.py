@@ -17,7 +17,7 @@ from memreward_client.errors import (
     Unreachable,
     service_error,
 )
-from memreward_service.errors import ERROR_TABLE
+from memreward_proto.errors import ERROR_TABLE
 
 KINDS = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, MemRewardError)]
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from fake_engine import MODELS
-from memreward_service.records import Domain, GroupKey, LabelBudget, LabelCharge, Rollout
+from memreward_proto.records import Domain, GroupKey, LabelBudget, LabelCharge, Rollout
+from memreward_service.http import replies
+from memreward_service.http.examples import EXPERIENCE, LABELS
 from memreward_service.store.identity import query_id
-from memreward_service.transport import http_replies as replies
-from memreward_service.transport.http_examples import EXPERIENCE, LABELS
 
 GROUPS: dict[str, Any] = {
     "groups": [

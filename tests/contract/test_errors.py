@@ -12,7 +12,7 @@ import pytest
 
 from memreward_proto import reward_pb2 as pb
 from memreward_proto import reward_pb2_grpc
-from memreward_service.errors import (
+from memreward_proto.errors import (
     ERROR_TABLE,
     Conflict,
     DeadlineExceeded,

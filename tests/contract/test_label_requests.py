@@ -11,9 +11,6 @@ from typing import Any, cast
 import pytest
 
 from client.callers import KINDS, caller, url_of
-from engine.engines import ASKED, STORED, TRUTH
-from engine.hash_encoder import HashEncoder
-from engine.synthetic_groups import experience_of, lively_model
 from memreward_client import (
     Experience,
     Group,
@@ -26,11 +23,14 @@ from memreward_client import (
     StoredRollout,
     Submission,
 )
-from memreward_client.ingestion import await_memory
-from memreward_service.engine.attachment import AttachRule
+from memreward_client.cli.ingestion import await_memory
 from memreward_service.engine.engine import Engine
-from memreward_service.engine.model_registry import ModelRegistry, TrainingFacts
+from memreward_service.network.attachment import AttachRule
 from memreward_service.settings import Settings
+from memreward_service.training.registry import ModelRegistry, TrainingFacts
+from service.engines import ASKED, STORED, TRUTH
+from service.hash_encoder import HashEncoder
+from service.synthetic_groups import experience_of, lively_model
 from serving import serving
 
 SIZE, STEP, WAIT = 6, 2**40, 60.0

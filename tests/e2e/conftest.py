@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from e2e.service_process import ServiceProcess, running, until
-from memreward_client.demo.rollouts import draw_rollouts
-from memreward_client.rollout_files import FileQuery
+from memreward_client.files.rollouts import FileQuery
+from memreward_service.demo.rollouts import draw_rollouts
 from rollout_json import experience_json, group_json
 
 REMEMBERED = 30

@@ -47,7 +47,7 @@ names = [module.name for module in pkgutil.walk_packages(memreward_client.__path
 for name in names:
     if ".grpc_" not in name:
         importlib.import_module(name)
-print("memreward_client.demo.tour" in names, len([name for name in names if ".grpc_" in name]))
+print("memreward_service.demo.tour" in names, len([name for name in names if ".grpc_" in name]))
 """
     done = base_install(program, tmp_path)
     assert (done.returncode, done.stdout) == (0, "True 2\n"), done.stderr

@@ -14,8 +14,8 @@ import pytest
 from e2e.conftest import Trained
 from e2e.service_process import start_service, until
 from memreward_client import AsyncRewardClient, RewardClient, RolloutReward, Submission
-from memreward_client.rollout_files import FileQuery
-from memreward_client.rollout_wire import group_of
+from memreward_client.files.convert import group_of
+from memreward_client.files.rollouts import FileQuery
 
 pytestmark = pytest.mark.slow
 

@@ -14,8 +14,8 @@ import pytest
 
 from e2e.conftest import Trained
 from e2e.service_process import MEMREWARD, clean_environment, free_ports, until
-from memreward_client.demo.rollouts import draw_rollouts
-from memreward_client.rollout_files import read_rollout_file, write_rollout_file
+from memreward_client.files.rollouts import read_rollout_file, write_rollout_file
+from memreward_service.demo.rollouts import draw_rollouts
 
 pytestmark = pytest.mark.slow
 

@@ -13,9 +13,9 @@ from contract.conftest import as_json
 from e2e.conftest import REMEMBERED, Trained
 from e2e.service_process import ServiceProcess, running
 from memreward_client import RewardClient
-from memreward_client.ingestion import export_file, ingest_file
-from memreward_client.rollout_files import read_rollout_file
-from memreward_client.training import follow_training
+from memreward_client.cli.ingestion import export_file, ingest_file
+from memreward_client.cli.training import follow_training
+from memreward_client.files.rollouts import read_rollout_file
 from memreward_proto import reward_pb2 as pb
 from rollout_json import experience_json
 

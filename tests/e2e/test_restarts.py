@@ -11,8 +11,8 @@ import pytest
 
 from e2e.conftest import Trained
 from e2e.service_process import running, start_service, until
-from memreward_client.demo.rollouts import draw_rollouts
-from memreward_client.rollout_wire import batches
+from memreward_client.files.convert import batches
+from memreward_service.demo.rollouts import draw_rollouts
 from rollout_json import experience_json
 
 pytestmark = pytest.mark.slow

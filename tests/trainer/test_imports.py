@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["trl_reward", "slime_reward", "compute_score", "query_text"])
+@pytest.mark.parametrize("module", ["trl", "slime", "verl.functions", "adapter.query_text"])
 def test_what_trl_and_slime_load_needs_no_verl_and_no_torch(module: str) -> None:
     program = (
         f"import sys, memreward_trainer.{module}; "

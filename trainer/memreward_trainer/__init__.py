@@ -1,5 +1,6 @@
 """MemReward for RL trainers.
 
-Rewards: verl_reward (verl's reward manager), compute_score (verl's plain reward functions), trl_reward, slime_reward.
-docs/trainers.md says how each trainer is told. Imports nothing: only the module of a trainer needs that trainer.
+Rewards: verl.manager (verl's reward manager), verl.functions (verl's plain reward functions), trl, slime. What measures
+the engine: evaluation, bench. docs/trainers.md says how each trainer is told. Imports nothing: only the module of a
+trainer needs that trainer.
 """

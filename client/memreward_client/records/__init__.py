@@ -7,7 +7,7 @@ passed over.
 
 from __future__ import annotations
 
-from .experience import (
+from memreward_client.records.experience import (
     Experience,
     ExperiencePage,
     ExperienceReceipt,
@@ -21,7 +21,7 @@ from .experience import (
     StoredRollout,
     TrainingJob,
 )
-from .labels import (
+from memreward_client.records.labels import (
     DomainTrust,
     LabelBudget,
     LabelPlan,
@@ -36,7 +36,7 @@ from .labels import (
     TrustFigures,
     TrustReport,
 )
-from .rollouts import (
+from memreward_client.records.rollouts import (
     Domain,
     Explanation,
     Group,
@@ -49,7 +49,7 @@ from .rollouts import (
     Source,
     Status,
 )
-from .submissions import (
+from memreward_client.records.submissions import (
     RolloutReward,
     Submission,
 )

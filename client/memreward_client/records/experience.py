@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .rollouts import Query, Rollout
+from memreward_client.records.rollouts import Query, Rollout
 
 JobStatus = Literal["queued", "running", "succeeded", "failed"]
 """The life of a training job."""

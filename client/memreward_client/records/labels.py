@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .rollouts import Domain
+from memreward_client.records.rollouts import Domain
 
 PlanReason = Literal["majority_answer", "second_answer", "uncertain", "calibration"]
 """Why a label is asked for: it tells of the most frequent answer; of the next one, after the more frequent was wrong;

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .labels import LabelBudget, LabelRequest
-from .rollouts import Query, Rollout, Source, Status
+from memreward_client.records.labels import LabelBudget, LabelRequest
+from memreward_client.records.rollouts import Query, Rollout, Source, Status
 
 
 @dataclass(frozen=True, slots=True)

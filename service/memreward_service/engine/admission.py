@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from prometheus_client import Counter, Gauge
 
-from memreward_service.errors import Overloaded
+from memreward_proto.errors import Overloaded
 
 IN_FLIGHT = Gauge("memreward_requests_in_flight", "Requests that hold a permit now.")
 REFUSED = Counter("memreward_requests_refused", "Requests refused because every permit was taken.")

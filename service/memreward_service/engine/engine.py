@@ -1,11 +1,11 @@
 """READ FIRST. The engine: everything the service can do, with no transport in it; both transports call these methods.
 
 The life of a request is `score`, in order: a permit (admission.py), the texts split into thinking, answer and key
-(answer_keys.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and scored
-(scorer.py: memory.py, graph.py, model.py, rewards.py), compared with the labels that came along (trust.py). The life
-of a rollout that is sent alone is `submit`: it waits for its group (rendezvous.py), which then goes the same way. The
-life of experience is `add_experience`: committed to the store, answered, then taken into memory by memory_builder.py.
-training_jobs.py makes models; model_registry.py keeps them.
+(groups/answers.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and
+scored (scorer.py: the rooms memory, network, belief), compared with the labels that came along (trust/window.py). The
+life of a rollout that is sent alone is `submit`: it waits for its group (rendezvous.py), which then goes the same way.
+The life of experience is `add_experience`: stored, answered, then taken into memory (memory/follower.py).
+training/jobs.py makes models; training/registry.py keeps them.
 """
 
 from __future__ import annotations
@@ -19,37 +19,8 @@ from dataclasses import replace
 import torch
 from cachetools import LRUCache
 
-from memreward_service.engine.admission import Admission
-from memreward_service.engine.batching import Batcher
-from memreward_service.engine.embedder import Embedder
-from memreward_service.engine.embedding_cache import EmbeddingCache
-from memreward_service.engine.encoder import Encoder, SentenceEncoder, Vectors, resolved_device
-from memreward_service.engine.group_batch import ParsedGroup, parse_group
-from memreward_service.engine.key_posterior import KeyPosterior
-from memreward_service.engine.label_planner import plan_and_sample
-from memreward_service.engine.label_requests import LabelRequests
-from memreward_service.engine.memory import opened_memory
-from memreward_service.engine.memory_builder import RETRY_SECONDS, MemoryBuilder
-from memreward_service.engine.model_registry import ModelRegistry
-from memreward_service.engine.rendezvous import Rendezvous
-from memreward_service.engine.rendezvous_place import Claim, MeetingPlace
-from memreward_service.engine.rendezvous_process import ProcessPlace
-from memreward_service.engine.rendezvous_redis import RedisPlace
-from memreward_service.engine.scorer import (
-    Question,
-    Reply,
-    ServingModel,
-    agreement_probability,
-    belief_about,
-    named,
-    reply_to,
-    scored_groups,
-)
-from memreward_service.engine.training_jobs import TrainingJobs
-from memreward_service.engine.trust import Trust, comparisons
-from memreward_service.engine.trust_estimate import answered_groups
-from memreward_service.errors import Conflict, ModelNotTrained, Unavailable
-from memreward_service.records import (
+from memreward_proto.errors import Conflict, ModelNotTrained, Unavailable
+from memreward_proto.records import (
     Experience,
     ExperienceReceipt,
     Group,
@@ -73,8 +44,37 @@ from memreward_service.records import (
     TrainingOptions,
     TrustReport,
 )  # fmt: skip
+from memreward_service.batching import Batcher
+from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.embedding.cache import EmbeddingCache
+from memreward_service.embedding.embedder import Embedder
+from memreward_service.embedding.encoder import Encoder, SentenceEncoder, Vectors, resolved_device
+from memreward_service.engine.admission import Admission
+from memreward_service.engine.scorer import (
+    Question,
+    Reply,
+    ServingModel,
+    agreement_probability,
+    belief_about,
+    named,
+    reply_to,
+    scored_groups,
+)
+from memreward_service.groups.batch import ParsedGroup, parse_group
+from memreward_service.labels.planner import plan_and_sample
+from memreward_service.labels.requests import LabelRequests
+from memreward_service.memory.follower import RETRY_SECONDS, MemoryBuilder
+from memreward_service.memory.memory import opened_memory
+from memreward_service.rendezvous.in_process import ProcessPlace
+from memreward_service.rendezvous.in_redis import RedisPlace
+from memreward_service.rendezvous.protocol import Claim, MeetingPlace
+from memreward_service.rendezvous.rendezvous import Rendezvous
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
+from memreward_service.training.jobs import TrainingJobs
+from memreward_service.training.registry import ModelRegistry
+from memreward_service.trust.estimate import answered_groups
+from memreward_service.trust.window import Trust, comparisons
 
 QUERY_TEXTS_KEPT = 50_000
 """Texts of memory queries kept in process for the neighbours of replies. A stored text never changes."""
@@ -158,7 +158,7 @@ class Engine:
     async def score(self, groups: Sequence[Group], explain: bool = False) -> Scored:
         """Predict the reward of every rollout without a label; a label inside a group is evidence for its siblings.
 
-        Predictions of a domain that is out of the bounds of trust (trust.py) are abstentions.
+        Predictions of a domain that is out of the bounds of trust (trust/window.py) are abstentions.
         Raises Overloaded, ModelNotTrained, Unavailable.
         """
         self._check_ready()

@@ -1,7 +1,7 @@
 """Attach, model, calibration, labels, reward: what the compute thread does with groups whose texts are embedded.
 
 The network predicts as if no label of the group were known. What it says of each rollout weighs which answer of the
-group is right, and known labels enter by Bayes' rule (key_posterior.py).
+group is right, and known labels enter by Bayes' rule (belief/posterior.py).
 Every caller's groups of one micro-batch go through one forward pass. Nothing connects two groups, so an answer does
 not depend on what else is in the batch (up to the rounding of float32 sums, 1e-6).
 """
@@ -14,15 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from memreward_service.engine.encoder import Vectors
-from memreward_service.engine.graph import experience_graph
-from memreward_service.engine.group_batch import GroupBatch, ParsedGroup, group_batch
-from memreward_service.engine.key_posterior import KeyPosterior
-from memreward_service.engine.memory import Memory, NearQuery
-from memreward_service.engine.rewards import predictions
-from memreward_service.engine.training import TrainedModel
-from memreward_service.records import Group, Neighbor, Prediction, Scored, ScoredGroup
+from memreward_proto.records import Group, Neighbor, Prediction, Scored, ScoredGroup
+from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.rewards import predictions
+from memreward_service.embedding.encoder import Vectors
+from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch
+from memreward_service.memory.memory import Memory, NearQuery
+from memreward_service.network.graph import experience_graph
 from memreward_service.settings import Settings
+from memreward_service.training.fit import TrainedModel
 
 
 @dataclass(frozen=True, slots=True)

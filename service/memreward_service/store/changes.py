@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from memreward_service.errors import Conflict, InvalidArgument, NotFound
-from memreward_service.records import Experience, Label, Query, Rollout, StoredRollout
+from memreward_proto.errors import Conflict, InvalidArgument, NotFound
+from memreward_proto.records import Experience, Label, Query, Rollout, StoredRollout
 from memreward_service.store.schema import is_plain
 
 MAX_ID_CHARS = 512

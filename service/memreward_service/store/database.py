@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy import exc as sql_errors
 
-from memreward_service.errors import InvalidArgument, Unavailable
+from memreward_proto.errors import InvalidArgument, Unavailable
 from memreward_service.store.migrations import upgrade
 
 log = logging.getLogger(__name__)

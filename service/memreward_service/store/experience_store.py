@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping, Sequence
 from sqlalchemy import Select, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from memreward_service.errors import InvalidArgument, NotFound
-from memreward_service.records import (
+from memreward_proto.errors import InvalidArgument, NotFound
+from memreward_proto.records import (
     Experience,
     ExperienceReceipt,
     Label,
@@ -22,6 +22,7 @@ from memreward_service.records import (
     LabelSpending,
     StoreCounts,
 )
+from memreward_service.store.answered_groups import select_settled, settle
 from memreward_service.store.changes import (
     check_experience,
     check_id,
@@ -42,7 +43,6 @@ from memreward_service.store.rows import (
     with_rollouts,
 )
 from memreward_service.store.schema import clock, embedding, is_plain, query, rollout
-from memreward_service.store.settled_groups import select_settled, settle
 
 
 class ExperienceStore:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memreward_service.records import Domain, Experience, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, Rollout, StoredRollout
 
 DIGEST_BYTES = 12
 """96 bits: among 10 million ids the chance of one collision is below 1e-15."""

@@ -19,8 +19,8 @@ from typing import Any
 from sqlalchemy import Connection, Select, and_, bindparam, delete, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from memreward_service.errors import InvalidArgument
-from memreward_service.records import LabelBudget, LabelCharge, LabelSpending, StepSpending
+from memreward_proto.errors import InvalidArgument
+from memreward_proto.records import LabelBudget, LabelCharge, LabelSpending, StepSpending
 from memreward_service.store.changes import MAX_STEP, check_id
 from memreward_service.store.rows import chunks
 from memreward_service.store.schema import is_plain, label_group, label_run, label_step

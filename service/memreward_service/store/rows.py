@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
-from memreward_service.records import Domain, Experience, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, Query, Rollout, StoredRollout
 from memreward_service.store.changes import Change, Known, Placed
 from memreward_service.store.schema import clock, is_plain, query, rollout
 

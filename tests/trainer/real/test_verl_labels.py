@@ -24,7 +24,7 @@ def test_a_verl_run_verifies_what_the_service_asks_for_and_no_more(taught: Taugh
         before = service.get("/v1/memory")["stored"]
         overrides = [
             f"+reward.memreward.label_share={SHARE}",
-            "trainer.v1.sampler.custom_sampler.path=pkg://memreward_trainer.verl_metrics",
+            "trainer.v1.sampler.custom_sampler.path=pkg://memreward_trainer.verl.sampler",
             "trainer.v1.sampler.custom_sampler.name=measured_sampler",
             f"+trainer.v1.sampler.sampler_kwargs.url={service.url}",
         ]

@@ -14,7 +14,7 @@ from datasets import Dataset
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from trl import GRPOConfig, GRPOTrainer
 
-from memreward_trainer.trl_reward import GroupReward
+from memreward_trainer.trl import GroupReward
 from trainer.real.sums import DATASET, Sum
 
 PROMPTS_A_STEP = 4

@@ -82,7 +82,7 @@ def memreward(url: str) -> list[str]:
     """What a user of the service adds, and the true reward that a validation needs anyway."""
     return [
         "reward.reward_manager.source=importlib",
-        "reward.reward_manager.module.path=pkg://memreward_trainer.verl_reward",
+        "reward.reward_manager.module.path=pkg://memreward_trainer.verl.manager",
         "reward.reward_manager.name=GroupRewardManager",
         f"+reward.memreward.url={url}",
         "+reward.memreward.domain=math",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from memreward_client.rollout_files import read_rollout_file
+from memreward_client.files.rollouts import read_rollout_file
 from memreward_trainer.sandbox.sandbox import LocalSandbox
 from memreward_trainer.verifiers.agreement import verdicts_of
 from memreward_trainer.verifiers.choice_verifier import ChoiceVerifier

@@ -18,7 +18,7 @@ from rich.progress import track
 from rich.table import Table
 
 from memreward_client import Domain
-from memreward_client.rollout_files import FileQuery, read_rollout_file
+from memreward_client.files.rollouts import FileQuery, read_rollout_file
 from memreward_trainer.sandbox.isolation import Isolation
 from memreward_trainer.sandbox.sandbox import LocalSandbox
 from memreward_trainer.verifiers.choice_verifier import ChoiceVerifier

@@ -11,8 +11,8 @@ import json
 import logging
 from typing import Any
 
-from memreward_service.engine.answer_keys import parse_rollout
-from memreward_service.records import Domain, Query, Rollout
+from memreward_proto.records import Domain, Query, Rollout
+from memreward_service.groups.answers import parse_rollout
 from memreward_trainer.sandbox.answers import Answer, AnswerKind
 from memreward_trainer.sandbox.isolation import SandboxUnavailable
 from memreward_trainer.sandbox.launch import python_command

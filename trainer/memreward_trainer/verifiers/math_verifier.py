@@ -10,9 +10,9 @@ import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from typing import Any, Self
 
-from memreward_service.engine.answer_keys import parse_rollout
-from memreward_service.engine.math_values import math_key
-from memreward_service.records import Domain, Query, Rollout
+from memreward_proto.records import Domain, Query, Rollout
+from memreward_service.groups.answers import parse_rollout
+from memreward_service.groups.math_answers import math_key
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 
 LONGEST_ANSWER = 1_000

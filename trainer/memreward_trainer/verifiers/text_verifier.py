@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from memreward_service.engine.answer_keys import parse_rollout, text_key
-from memreward_service.records import Domain, Query, Rollout
+from memreward_proto.records import Domain, Query, Rollout
+from memreward_service.groups.answers import parse_rollout, text_key
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 
 

@@ -10,7 +10,7 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection
 
-from memreward_service.errors import Unavailable
+from memreward_proto.errors import Unavailable
 
 _ALEMBIC = threading.Lock()
 """Alembic keeps the running migration in module globals: one at a time in a process."""

@@ -1,0 +1,1 @@
+"""The command `memreward` and the commands that only speak to a service."""

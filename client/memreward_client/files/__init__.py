@@ -1,0 +1,1 @@
+"""Rollout files: read, written and turned into records."""

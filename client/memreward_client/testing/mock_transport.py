@@ -1,0 +1,64 @@
+"""A transport for tests: a function answers the calls, and nothing leaves the process. In the spirit of httpx.
+
+    def handler(call):
+        if call.rpc == "GetMemory":
+            raise Unavailable("The service is stopping.")
+        return {"models": []}
+
+    client = RewardClient(transport=MockTransport(handler))
+
+`call.rpc` is the name of the call in proto/memreward_proto/reward.proto, `call.fields` its JSON; the handler returns
+the JSON of the answer. fake_service.py has a handler that scores.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from memreward_client.calls import Call
+from memreward_client.errors import InvalidArgument
+from memreward_client.wire import Json
+
+Handler = Callable[[Call[Any]], Json]
+
+
+class MockTransport:
+    """Answers every call by `handler`, which may raise MemRewardError; for both clients.
+
+    `calls` are those that were sent, repeated ones included. `ready` is what the service says of itself.
+    """
+
+    def __init__(self, handler: Handler, *, ready: bool = True) -> None:
+        self.calls: list[Call[Any]] = []
+        self._handler = handler
+        self._ready = ready
+
+    def send(self, call: Call[Any], seconds: float) -> Json:  # noqa: ARG002 - the handler answers at once
+        """What the handler says; as over a wire, the fields are a copy, and only JSON passes."""
+        try:
+            call = replace(call, fields=json.loads(json.dumps(call.fields, allow_nan=False)))
+        except (TypeError, ValueError) as error:
+            raise InvalidArgument(f"The request cannot be written as JSON ({error}): correct its fields.") from error
+        self.calls.append(call)
+        return self._handler(call)
+
+    async def asend(self, call: Call[Any], seconds: float) -> Json:
+        """As send."""
+        return self.send(call, seconds)
+
+    def ready(self, seconds: float) -> bool:  # noqa: ARG002
+        """What was said at the start."""
+        return self._ready
+
+    async def aready(self, seconds: float) -> bool:
+        """As ready."""
+        return self.ready(seconds)
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""

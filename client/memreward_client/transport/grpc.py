@@ -1,0 +1,166 @@
+"""Calls over gRPC: the same dicts as in HTTP, as messages, by the descriptors of the contract.
+
+One channel serves threads and event loops alike: a call that is awaited is a future of the channel, whose end the
+event loop is told of. So nothing belongs to one loop, and a cancelled await cancels its call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+from memreward_client.calls import Call
+from memreward_client.errors import (
+    InvalidArgument,
+    MemRewardError,
+    MissingExtra,
+    NotMemReward,
+    TooLarge,
+    Unreachable,
+    service_error,
+)
+from memreward_client.transport.base import GRPC_PORT, Address
+from memreward_client.wire import Json
+
+try:
+    import grpc
+
+    from memreward_client.transport.grpc_messages import SERVICE, Method, rpc_methods
+except ImportError as error:
+    raise MissingExtra(
+        f"A grpc:// URL needs the extra grpc ({error}): pip install 'memreward[grpc]', or use the http:// URL."
+    ) from error
+
+ERROR_KEY = "memreward-error-bin"
+"""Trailing metadata that carries the error object as JSON."""
+OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # Repetition is decided in retries.py, and a service that comes back is to be met soon.
+    ("grpc.enable_retries", 0),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.min_reconnect_backoff_ms", 1000),
+    ("grpc.max_reconnect_backoff_ms", 2000),
+    # A pool of connections of its own: another client's backoff is not ours.
+    ("grpc.use_local_subchannel_pool", 1),
+)
+NEVER_SENT = ("failed to connect", "errors resolving", "DNS resolution failed")
+"""How gRPC begins to say that no connection came about."""
+READY = b"\x0a" + bytes([len(SERVICE)]) + SERVICE.encode()
+"""A grpc.health.v1.HealthCheckRequest that names the service: field 1, a string."""
+SERVING = b"\x08\x01"
+"""The HealthCheckResponse of a service that serves: field 1, an enum."""
+
+
+class GrpcTransport:
+    """Calls over one channel; the same object carries blocking and awaited calls."""
+
+    def __init__(self, address: Address) -> None:
+        host = f"[{address.host}]" if ":" in address.host else address.host
+        target = f"{host}:{address.port or GRPC_PORT}"
+        self._url = address.url
+        self._channel = (
+            grpc.secure_channel(target, grpc.ssl_channel_credentials(), OPTIONS)
+            if address.secure
+            else grpc.insecure_channel(target, OPTIONS)
+        )
+        self._metadata = (("authorization", f"Bearer {address.api_key}"),) if address.api_key else ()
+        self._methods = rpc_methods(self._channel)
+        self._health = self._channel.unary_unary("/grpc.health.v1.Health/Check")
+
+    def send(self, call: Call[Any], seconds: float) -> Json:
+        """The answer's JSON."""
+        method = self._methods[call.rpc]
+        try:
+            message = method.invoke(_message(method, call), timeout=seconds, metadata=self._metadata)
+        except grpc.RpcError as error:
+            raise _error(error, self._url) from error
+        return method.read(message)
+
+    async def asend(self, call: Call[Any], seconds: float) -> Json:
+        """The answer's JSON."""
+        method = self._methods[call.rpc]
+        future = method.invoke.future(_message(method, call), timeout=seconds, metadata=self._metadata)
+        try:
+            return method.read(await _awaited(future))
+        except grpc.RpcError as error:
+            raise _error(error, self._url) from error
+
+    def ready(self, seconds: float) -> bool:
+        """What grpc.health.v1 says."""
+        try:
+            return bool(self._health(READY, timeout=seconds) == SERVING)
+        except grpc.RpcError as error:
+            raise _error(error, self._url) from error
+
+    async def aready(self, seconds: float) -> bool:
+        """What grpc.health.v1 says."""
+        try:
+            return bool(await _awaited(self._health.future(READY, timeout=seconds)) == SERVING)
+        except grpc.RpcError as error:
+            raise _error(error, self._url) from error
+
+    def close(self) -> None:
+        """Close the channel; calls in flight end."""
+        self._channel.close()
+
+    async def aclose(self) -> None:
+        """Close the channel; calls in flight end."""
+        self._channel.close()
+
+
+async def _awaited(call: Any) -> Any:
+    """The result of a future of gRPC. A cancelled await cancels the call."""
+    loop = asyncio.get_running_loop()
+    ended = loop.create_future()
+
+    def tell(_: object) -> None:
+        if not ended.done():
+            ended.set_result(None)
+
+    def told(_: object) -> None:
+        # A loop that is closed has nobody who waits.
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(tell, None)
+
+    call.add_done_callback(told)
+    try:
+        await ended
+    except asyncio.CancelledError:
+        call.cancel()
+        raise
+    return call.result()
+
+
+def _message(method: Method, call: Call[Any]) -> Any:
+    try:
+        return method.request(**call.fields)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"The request cannot be written as {call.rpc} ({error}): correct its fields.") from error
+
+
+def _error(error: Any, url: str) -> MemRewardError:
+    """What a failed call means: the error object of the service, or what gRPC itself met on the way."""
+    for key, value in error.trailing_metadata() or ():
+        if key == ERROR_KEY:
+            return service_error(json.loads(value))
+    status, details = error.code(), str(error.details())
+    unserved: dict[Any, Callable[[], MemRewardError]] = {
+        grpc.StatusCode.UNAVAILABLE: lambda: _unavailable(details, url),
+        grpc.StatusCode.CANCELLED: lambda: Unreachable(f"The connection to the service at {url} was closed."),
+        grpc.StatusCode.DEADLINE_EXCEEDED: lambda: Unreachable(f"The service at {url} did not answer in time."),
+        grpc.StatusCode.RESOURCE_EXHAUSTED: lambda: TooLarge(f"{details}: send smaller requests."),
+    }
+    if status in unserved:
+        return unserved[status]()
+    return NotMemReward(f"What answers at {url} is no MemReward service (gRPC {status.name}): correct the URL.")
+
+
+def _unavailable(details: str, url: str) -> Unreachable:
+    # gRPC has one status for a connection that failed and one that broke; only its words tell them apart.
+    if details.startswith(NEVER_SENT):
+        sentence = f"No service is reachable at {url}: start one with `memreward serve`, or correct the URL."
+        return Unreachable(sentence, {"reason": details}, sent=False)
+    return Unreachable(f"The connection to the service at {url} broke ({details}).")

@@ -1,0 +1,1 @@
+"""Which answer of a group is right: what is believed of each, with labels as evidence, and the reward that follows."""

@@ -1,0 +1,95 @@
+"""The HTTP transport: a FastAPI application around an engine.
+
+A request passes http_edge.Edge (metrics, unknown errors), the key check, one route of http_routes, which
+reads the body with http_edge, parses it with http_schemas, has it validated by engine/validation and calls
+the engine; the answer is written by orjson, its shape documented by http_replies. Trainers that bring their own format
+go through trainer_routes and gym_routes instead.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.openapi.utils import get_openapi
+from fastapi.responses import PlainTextResponse, RedirectResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic.json_schema import models_json_schema
+from starlette.exceptions import HTTPException
+
+from memreward_proto.errors import MemRewardError
+from memreward_service.auth import Keys
+from memreward_service.http.edge import Edge, on_error, on_no_route, on_wrong_query
+from memreward_service.http.routes import router
+from memreward_service.http.schemas import REQUEST_BODIES
+from memreward_service.http.trainers.bodies import TRAINER_BODIES
+from memreward_service.http.trainers.nemo_gym import router as gym_router
+from memreward_service.http.trainers.openrlhf_slime import router as trainer_router
+from memreward_service.settings import Settings
+
+if TYPE_CHECKING:
+    from memreward_service.engine.engine import Engine
+
+DESCRIPTION = """Rewards for RL fine-tuning when labels are scarce: send the rollouts of a query, get the
+reward of each, predicted from labelled experience by a graph neural network. Every error has one shape,
+`error` with `code`, `message` and `details`; 401 means that the service wants `Authorization: Bearer
+<key>`."""
+
+
+def application(engine: Engine, settings: Settings) -> FastAPI:
+    """The ASGI application. The engine is started and stopped by the caller (server.py)."""
+    app = FastAPI(title="MemReward", version="1", description=DESCRIPTION, redoc_url=None)
+    app.state.engine = engine
+    app.state.settings = settings
+    app.state.keys = Keys(settings.keys)
+    app.include_router(router)
+    app.include_router(trainer_router)
+    app.include_router(gym_router)
+    app.include_router(gym_router, prefix="/ng-rollout/{gym_rollout_id}", include_in_schema=False)
+    app.add_api_route("/healthz", healthz, tags=["operation"], response_class=PlainTextResponse)
+    app.add_api_route("/readyz", readyz, tags=["operation"], response_class=PlainTextResponse)
+    app.add_api_route("/metrics", metrics, tags=["operation"], response_class=PlainTextResponse)
+    app.add_api_route("/", root, include_in_schema=False)
+    app.add_exception_handler(MemRewardError, on_error)
+    app.add_exception_handler(RequestValidationError, on_wrong_query)
+    app.add_exception_handler(HTTPException, on_no_route)
+    app.add_middleware(Edge)
+    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    return app
+
+
+async def healthz() -> Response:
+    """200 once the process serves: for liveness probes."""
+    return PlainTextResponse("ok\n")
+
+
+async def readyz(request: Request) -> Response:
+    """200 when /v1/rewards can answer; else 503 with a sentence that says what is missing."""
+    missing: str | None = request.app.state.engine.ready()
+    if missing is None:
+        return PlainTextResponse("ready\n")
+    return PlainTextResponse(missing + "\n", 503)
+
+
+async def metrics() -> Response:
+    """The Prometheus page."""
+    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+async def root() -> Response:
+    """People who open the address in a browser land on the documentation."""
+    return RedirectResponse("/docs")
+
+
+def _openapi(app: FastAPI) -> dict[str, Any]:
+    """FastAPI's page plus the schemas of the bodies that the routes read raw. Built once."""
+    if app.openapi_schema is None:
+        page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+        _, bodies = models_json_schema(
+            [(body, "validation") for body in (*REQUEST_BODIES, *TRAINER_BODIES)],
+            ref_template="#/components/schemas/{model}",
+        )
+        page["components"]["schemas"].update(bodies["$defs"])
+        app.openapi_schema = page
+    return app.openapi_schema

@@ -1,0 +1,151 @@
+"""Routes in the formats of OpenRLHF, slime and miles: these trainers ask by themselves, configured by one URL.
+
+Both are stateless: the formats name no group, so a rollout that is sent again is scored again, and one that comes alone
+is a group of its own. A rollout that could not be scored is an error (not_scored), or gets the setting unscored_reward.
+The reference answers that these trainers send along never reach a prediction.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.security import HTTPBasic, HTTPBearer
+
+from memreward_proto.errors import (
+    InvalidArgument,
+    ModelNotTrained,
+    NotScored,
+    Overloaded,
+    TooLarge,
+    Unavailable,
+)  # fmt: skip
+from memreward_proto.records import Prediction, Rollout, RolloutReward, Source, Status
+from memreward_service.http import examples
+from memreward_service.http.edge import json_response, parse_body, read_body
+from memreward_service.http.examples import error_responses
+from memreward_service.http.replies import OpenRlhfReply
+from memreward_service.http.routes import engine_of, settings_of, takes
+from memreward_service.http.trainers.bodies import OpenRlhfBody, SlimeBody, TaskString
+from memreward_service.http.trainers.chat_text import after_prompt, query_text, response_text
+from memreward_service.request_metrics import count_scored
+from memreward_service.requests import validation
+from memreward_service.requests.drafts import GroupDraft, QueryDraft
+from memreward_service.settings import Settings
+
+logger = logging.getLogger("memreward.transport")
+
+
+async def authorized_by_url(request: Request) -> None:
+    """As on /v1, or by the KEY in http://:KEY@host/…, for trainers that can send no header of their own."""
+    request.app.state.keys.check(request.headers.get("authorization"), basic=True)
+
+
+KEY_CHECK = (
+    Depends(HTTPBearer(auto_error=False)),
+    Depends(HTTPBasic(auto_error=False)),
+    Depends(authorized_by_url),
+)
+"""The dependencies of every route in a trainer's format; the first two are for the OpenAPI page."""
+ERRORS = error_responses(NotScored, TooLarge, Overloaded, ModelNotTrained, Unavailable)
+
+router = APIRouter(tags=["trainers"], dependencies=[*KEY_CHECK])
+
+
+@router.post(
+    "/get_reward",
+    response_model=OpenRlhfReply,
+    openapi_extra=takes(OpenRlhfBody, examples.OPENRLHF),
+    responses={200: {"content": {"application/json": {"example": examples.OPENRLHF_REWARDS}}}, **ERRORS},
+)
+async def get_reward(request: Request, task: Annotated[TaskString, Query()]) -> Response:
+    """OpenRLHF (`--reward.remote_url`): one reward for each query. Equal prompts in one call are one group."""
+    settings = settings_of(request)
+    body = parse_body(OpenRlhfBody, await read_body(request, settings.max_body_bytes))
+    if not body.query and not body.prompts:
+        return json_response({"rewards": [], "scores": [], "extra_logs": {}})
+    places = _places(body)
+    drafts = [_group(prompt, [_response(body, place) for place in group], task) for prompt, group in places.items()]
+    scored = await engine_of(request).score(validation.valid_groups(drafts, settings))
+    count_scored(scored)
+    predictions: dict[int, Prediction] = {}
+    for group, answers in zip(places.values(), scored.groups, strict=True):
+        predictions.update(zip(group, answers.rollouts, strict=True))
+    ordered = [predictions[place] for place in range(len(body.query))]
+    rewards = given_rewards(ordered, settings, "/get_reward")
+    logs = {
+        "memreward_scored": [float(each.status is Status.OK) for each in ordered],
+        "memreward_from_label": [float(each.source is Source.LABEL) for each in ordered],
+    }
+    return json_response({"rewards": rewards, "scores": rewards, "extra_logs": logs})
+
+
+@router.post(
+    "/rm",
+    response_model=float,
+    openapi_extra=takes(SlimeBody, examples.SLIME),
+    responses={200: {"content": {"application/json": {"example": 1.0}}}, **ERRORS},
+)
+async def remote_rm(request: Request, task: Annotated[TaskString, Query()]) -> Response:
+    """slime and miles (`--rm-type remote_rm --rm-url`): the reward of one rollout, a bare number."""
+    settings = settings_of(request)
+    body = parse_body(SlimeBody, await read_body(request, settings.max_body_bytes))
+    draft = _group(query_text(body.prompt), [response_text(body.response)], task)
+    scored = await engine_of(request).score(validation.valid_groups([draft], settings))
+    count_scored(scored)
+    (reward,) = given_rewards(scored.groups[0].rollouts, settings, "/rm")
+    return json_response(reward)
+
+
+def given_rewards(answers: Iterable[Prediction | RolloutReward], settings: Settings, route: str) -> list[float]:
+    """The rewards of `answers`; what could not be scored is told in the log and gets the setting unscored_reward.
+
+    Raises NotScored where there is no such setting.
+    """
+    return [_given_reward(place, answer, settings.unscored_reward, route) for place, answer in enumerate(answers)]
+
+
+def _given_reward(place: int, answer: Prediction | RolloutReward, unscored: float | None, route: str) -> float:
+    if answer.reward is not None:
+        return answer.reward
+    if unscored is None:
+        logger.warning("%s: a rollout could not be scored (%s), answered not_scored.", route, answer.status)
+        raise NotScored(
+            f"Rollout {place} could not be scored ({answer.status}) and this format has no word for that: "
+            "set MEMREWARD_UNSCORED_REWARD to the number that such rollouts are to get.",
+            rollout_index=place,
+            status=answer.status,
+        )
+    logger.warning("%s: a rollout could not be scored (%s), answered %s as set.", route, answer.status, unscored)
+    return unscored
+
+
+def _places(body: OpenRlhfBody) -> dict[str, list[int]]:
+    """The places of each prompt, in the order of its first one."""
+    if len(body.query) != len(body.prompts):
+        raise InvalidArgument(
+            f"query holds {len(body.query)} texts and prompts {len(body.prompts)}: send one prompt for each query.",
+            field="prompts",
+        )
+    places: dict[str, list[int]] = {}
+    for place, prompt in enumerate(body.prompts):
+        places.setdefault(prompt, []).append(place)
+    return places
+
+
+def _response(body: OpenRlhfBody, place: int) -> str:
+    response = after_prompt(body.query[place], body.prompts[place])
+    if response is None:
+        raise InvalidArgument(
+            f"query[{place}] does not begin with prompts[{place}], so its response cannot be told apart: give prompts "
+            "more room (--data.max_len) where OpenRLHF cuts them.",
+            field=f"query[{place}]",
+        )
+    return response_text(response)
+
+
+def _group(prompt: str, responses: Sequence[str], task: TaskString) -> GroupDraft:
+    query = QueryDraft(query_text(prompt), domain=task.domain, dataset=task.dataset)
+    return GroupDraft(query, tuple(Rollout(response) for response in responses))

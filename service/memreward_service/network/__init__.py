@@ -1,0 +1,1 @@
+"""The graph neural network: the experience graph, the attachment to memory, the layers."""

@@ -1,0 +1,1 @@
+"""Training a model, the jobs that do it, and the versions that are kept."""

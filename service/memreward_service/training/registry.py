@@ -1,0 +1,134 @@
+"""Trained models on disk: immutable versions, one of them active.
+
+A version is a folder with weights.safetensors and model.json. Its name is derived from their content, so equal
+training gives equal names. Folders appear by rename and the active version is a small file replaced by rename:
+a crash leaves the old state or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+
+from memreward_proto.errors import NotFound
+from memreward_proto.records import ModelInfo
+from memreward_service.belief.calibration import Calibration
+from memreward_service.network.attachment import AttachRule
+from memreward_service.network.gnn import ModelConfig, RewardGNN
+from memreward_service.training.fit import TrainedModel
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFacts:
+    """What a model was trained on. `encoder` is the revision of the embedding weights it belongs to."""
+
+    memory_version: int
+    queries: int
+    labels: int
+    encoder: str
+
+
+class ModelRegistry:
+    """The versions in one folder. Any thread may call it."""
+
+    def __init__(self, folder: Path, kept: int) -> None:
+        """`kept`: versions that stay; the oldest go first, the active one never."""
+        self._folder = folder
+        self._kept = kept
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def save(self, model: TrainedModel, facts: TrainingFacts) -> str:
+        """Write a model durably and return its version. It is not active yet."""
+        weights = save(model.network.state_dict())
+        card = {
+            "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "config": asdict(model.network.config),
+            "calibration": asdict(model.calibration),
+            "rule": asdict(model.rule),
+            "training": asdict(facts),
+            "metrics": model.metrics,
+        }
+        content = json.dumps({key: card[key] for key in ("config", "calibration", "rule")}, sort_keys=True)
+        version = "gnn-" + hashlib.sha256(weights + content.encode()).hexdigest()[:12]
+        if not (self._folder / version).exists():
+            made = self._folder / f".{version}.new"
+            shutil.rmtree(made, ignore_errors=True)
+            made.mkdir()
+            _write(made / "weights.safetensors", weights)
+            _write(made / "model.json", json.dumps(card, indent=2).encode())
+            made.rename(self._folder / version)
+        return version
+
+    def load(self, version: str) -> TrainedModel:
+        """The model of `version`, in eval mode on the CPU. Raises NotFound."""
+        card = self._card(version)
+        with torch.device("meta"):  # draws no random numbers: a training that runs meanwhile stays reproducible
+            network = RewardGNN(ModelConfig(**card["config"]))
+        network.load_state_dict(load_file(self._folder / version / "weights.safetensors"), assign=True)
+        network.requires_grad_(False).eval()
+        return TrainedModel(network, Calibration(**card["calibration"]), AttachRule(**card["rule"]), card["metrics"])
+
+    def facts(self, version: str) -> TrainingFacts:
+        """What `version` was trained on. Raises NotFound."""
+        return TrainingFacts(**self._card(version)["training"])
+
+    def active(self) -> str | None:
+        """The active version, None before the first."""
+        path = self._folder / "active"
+        return path.read_text().strip() if path.exists() else None
+
+    def activate(self, version: str) -> None:
+        """Make `version` the active one, then drop the oldest beyond `kept`. Raises NotFound."""
+        self._card(version)
+        made = self._folder / ".active.new"
+        _write(made, version.encode())
+        made.replace(self._folder / "active")
+        for info in self.infos()[self._kept :]:
+            if not info.active:
+                dropped = self._folder / f".{info.model_version}.old"
+                shutil.rmtree(dropped, ignore_errors=True)
+                (self._folder / info.model_version).rename(dropped)
+                shutil.rmtree(dropped, ignore_errors=True)
+
+    def infos(self) -> list[ModelInfo]:
+        """All versions, newest first."""
+        active = self.active()
+        infos = []
+        for path in self._folder.glob("gnn-*/model.json"):
+            card, version = self._card(path.parent.name), path.parent.name
+            training = card["training"]
+            infos.append(
+                ModelInfo(
+                    model_version=version,
+                    created_at=card["created_at"],
+                    active=version == active,
+                    memory_version=training["memory_version"],
+                    training_queries=training["queries"],
+                    training_labels=training["labels"],
+                    metrics=card["metrics"],
+                )
+            )
+        return sorted(infos, key=lambda info: (info.created_at, info.memory_version), reverse=True)
+
+    def _card(self, version: str) -> dict[str, Any]:
+        path = self._folder / version / "model.json"
+        if "/" in version or not version.startswith("gnn-") or not path.exists():
+            raise NotFound(f"There is no model {version!r}: GET /v1/models lists the versions.", model_version=version)
+        card: dict[str, Any] = json.loads(path.read_text())
+        return card
+
+
+def _write(path: Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())

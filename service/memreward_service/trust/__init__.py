@@ -1,0 +1,1 @@
+"""How good the rewards are, measured on labels."""

@@ -1,0 +1,59 @@
+"""A service as the tour starts one, with made-up answers: it rewards what more than half of a group say."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from typing import cast
+
+from client.learning_engine import LearningEngine
+from memreward_proto.records import (
+    Group,
+    Prediction,
+    RolloutExplanation,
+    Scored,
+    ScoredGroup,
+    Source,
+    Status,
+)  # fmt: skip
+from memreward_service.commands import child as leash
+from memreward_service.commands import serve as serve_options
+from memreward_service.engine.engine import Engine
+from memreward_service.server import serve
+from memreward_service.settings import Settings
+
+
+class AgreeingEngine(LearningEngine):
+    """Rewards the answers that more than half of a group share."""
+
+    async def score(self, groups: Sequence[Group], explain: bool = False) -> Scored:
+        return Scored("m-2", 9, tuple(_agreed(group) for group in groups))
+
+
+def _agreed(group: Group) -> ScoredGroup:
+    keys = [re.findall(r"-?\d+", rollout.response)[-1] for rollout in group.rollouts]
+    votes = Counter(keys)
+    shares = [votes[key] / len(keys) for key in keys]
+    predictions = tuple(
+        Prediction(float(share > 0.5), share, Status.OK, Source.GNN, RolloutExplanation(key, key, share, 0, 0))
+        for key, share in zip(keys, shares, strict=True)
+    )
+    return ScoredGroup(group.group_id, predictions, ())
+
+
+class _App:
+    """In the place of memreward_service.app."""
+
+    @staticmethod
+    def run(settings: Settings) -> None:
+        print(f"listening on {settings.http_port}", flush=True)
+        asyncio.run(serve(cast(Engine, AgreeingEngine()), settings))
+
+
+if __name__ == "__main__":
+    real = serve_options.service_module
+    serve_options.service_module = lambda name: _App if name == "memreward_service.app" else real(name)  # type: ignore
+    sys.exit(leash.main())

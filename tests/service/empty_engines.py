@@ -1,0 +1,57 @@
+"""Engines that begin with nothing, and groups to fill them with or to ask them about."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from memreward_proto.records import (
+    Group,
+    GroupKey,
+    JobStatus,
+    RolloutReward,
+    Scored,
+    Submission,
+)  # fmt: skip
+from memreward_service.engine.engine import Engine
+from memreward_service.network.attachment import AttachRule
+from memreward_service.training.registry import ModelRegistry, TrainingFacts
+from service.synthetic_groups import experience_of, lively_model, synthetic_group, unlabelled
+from service.waiting import until
+
+GROUPS = [synthetic_group(i) for i in range(24)]
+NEW = [unlabelled(synthetic_group(100 + i, 2 + i)) for i in range(6)]
+EVERY = AttachRule(neighbors=64, similarity_floor=-1.0, same_domain=True)
+
+
+def save_model(folder: Path, seed: int = 0, encoder: str = "hash", active: bool = True) -> str:
+    registry = ModelRegistry(folder / "models", 5)
+    version = registry.save(lively_model(seed, EVERY), TrainingFacts(0, 24, 144, encoder))
+    if active:
+        registry.activate(version)
+    return version
+
+
+async def fill(engine: Engine, groups: list[Group] = GROUPS) -> None:
+    receipt = await engine.add_experience([experience_of(group) for group in groups])
+    await until(lambda: engine.memory_status().memory_version >= receipt.version)
+
+
+async def ended(engine: Engine, job_id: str) -> JobStatus:
+    await until(lambda: engine.training_job(job_id).status in (JobStatus.SUCCEEDED, JobStatus.FAILED))
+    return engine.training_job(job_id).status
+
+
+def sent_alone(group: Group) -> list[Submission]:
+    """The rollouts of a group, each to be sent alone."""
+    size = len(group.rollouts)
+    key = GroupKey("run", group.group_id)
+    return [Submission(key, index, size, group.query, rollout, 20.0) for index, rollout in enumerate(group.rollouts)]
+
+
+async def submitted(engine: Engine, group: Group) -> list[RolloutReward]:
+    return await asyncio.gather(*map(engine.submit, sent_alone(group)))
+
+
+def probabilities(scored: Scored) -> list[float | None]:
+    return [prediction.probability for group in scored.groups for prediction in group.rollouts]

@@ -1,0 +1,170 @@
+"""What the compute thread answers: each caller his own, whatever else is in the batch."""
+
+from __future__ import annotations
+
+import pytest
+
+from memreward_proto.records import Domain, Group, Query, Rollout, Source
+from memreward_service.belief.posterior import NOISE
+from memreward_service.engine.scorer import (
+    Question,
+    Reply,
+    ServingModel,
+    agreement_probability,
+    belief_about,
+    reply_to,
+    states_of,
+)  # fmt: skip
+from memreward_service.memory.memory import Memory
+from memreward_service.network.attachment import AttachRule
+from memreward_service.settings import Settings
+from service.hash_encoder import DIMENSION, vectors_of
+from service.synthetic_groups import (
+    batch_of,
+    flipped,
+    lively_model,
+    parsed,
+    synthetic_group,
+    unlabelled,
+    with_labels,
+)  # fmt: skip
+
+EVERY = AttachRule(neighbors=64, similarity_floor=-1.0, same_domain=True)
+MODEL = ServingModel("gnn-lively", lively_model(rule=EVERY))
+STORED = [synthetic_group(i) for i in range(12)]
+NEW = [unlabelled(synthetic_group(100 + i, size)) for i, size in enumerate((1, 5, 8, 3))]
+
+
+def memory_of(groups: list[Group]) -> Memory:
+    memory = Memory(DIMENSION, "hash", 1000, use_gpu=False)
+    batch = batch_of(groups)
+    rows = memory.put_queries(
+        [g.query.id for g in groups], [g.query.domain for g in groups], batch.query_vectors.numpy()
+    )
+    memory.put_states(rows, states_of(MODEL.trained, batch))
+    memory.version = 3
+    return memory
+
+
+def question(*groups: Group, explain: bool = False) -> Question:
+    every = tuple(parsed(group) for group in groups)
+    return Question(every, vectors_of([text for group in every for text in group.texts]), explain)
+
+
+def probabilities(memory: Memory, *groups: Group) -> list[list[float]]:
+    return as_lists(reply_to([question(*groups)], MODEL, memory, Settings())[0])
+
+
+def as_lists(reply: Reply) -> list[list[float]]:
+    return [[p.probability or 0.0 for p in group] for group in reply.predictions]
+
+
+def test_every_caller_gets_what_he_would_get_alone() -> None:
+    memory = memory_of(STORED)
+    asked = [question(NEW[0], NEW[1]), question(NEW[2], explain=True), question(NEW[3])]
+    together = reply_to(asked, MODEL, memory, Settings())
+    assert [len(reply.predictions) for reply in together] == [2, 1, 1]
+    for one, reply in zip(asked, together, strict=True):
+        alone = reply_to([one], MODEL, memory, Settings())[0]
+        for mine, theirs in zip(as_lists(alone), as_lists(reply), strict=True):
+            assert mine == pytest.approx(theirs, abs=1e-5)
+        assert reply.near == alone.near
+        assert (reply.model_version, reply.memory_version) == ("gnn-lively", 3)
+    why = [[p.explanation is not None for group in reply.predictions for p in group] for reply in together]
+    assert why == [[False] * 6, [True] * 8, [False] * 3]
+    assert [question.rollouts for question in asked] == [6, 8, 3]
+
+
+@pytest.mark.parametrize("number", [0, 7])
+def test_stored_labels_of_the_very_query_reach_no_prediction_of_it(number: int) -> None:
+    relabelled = [flipped(g) if i == number else g for i, g in enumerate(STORED)]
+    truth, lie = memory_of(STORED), memory_of(relabelled)
+    again = unlabelled(STORED[number])
+    query = again.query
+    renamed = Group("other", Query(query.text, "another id", query.domain), again.rollouts)
+    reworded = Group("other", Query(query.text + " Please.", query.id, query.domain), again.rollouts)
+    for group in (again, renamed, reworded):
+        assert probabilities(truth, group) == probabilities(lie, group)
+    new = probabilities(truth, NEW[2])[0]
+    assert new != pytest.approx(probabilities(lie, NEW[2])[0], abs=1e-5), "others do hear those labels"
+
+
+def test_memory_matters() -> None:
+    labels = [[r.label for r in group.rollouts] for group in STORED]
+    shuffled = [with_labels(g, labels[(i + 5) % 12]) for i, g in enumerate(STORED)]
+    few = ServingModel("gnn-few", lively_model(rule=AttachRule(2, -1.0, same_domain=True)))
+    first, second = (
+        as_lists(reply_to([question(*NEW)], few, memory_of(groups), Settings())[0]) for groups in (STORED, shuffled)
+    )
+    for mine, theirs in zip(first, second, strict=True):
+        assert max(abs(a - b) for a, b in zip(mine, theirs, strict=True)) > 1e-5
+
+
+def test_a_label_inside_the_group_reaches_its_siblings_and_not_its_own_reward() -> None:
+    memory, group = memory_of(STORED), NEW[2]
+    known = [1.0, *[None] * 7]
+    right, wrong = with_labels(group, known), with_labels(group, [0.0, *known[1:]])
+    first, second, neither = (
+        reply_to([question(g)], MODEL, memory, Settings())[0].predictions[0] for g in (right, wrong, group)
+    )
+    assert [(p[0].reward, p[0].source) for p in (first, second)] == [(1.0, Source.LABEL), (0.0, Source.LABEL)]
+    assert {p.source for p in (*first[1:], *second[1:], *neither)} == {Source.GNN}
+    for other in (second, neither):
+        assert any(abs(a.probability - b.probability) > 1e-4 for a, b in zip(first[1:], other[1:], strict=True))
+
+
+def test_beliefs_are_those_before_any_label() -> None:
+    memory, group = memory_of(STORED), NEW[2]
+    none = [None] * 8
+    reply = reply_to([question(NEW[0]), question(group), question(NEW[3])], MODEL, memory, Settings())[1]
+    labelled = with_labels(group, [1.0, 0.0, *none[2:]])
+    (belief,), (same,) = reply.beliefs, reply_to([question(labelled)], MODEL, memory, Settings())[0].beliefs
+    assert belief.probability(none).tolist() == pytest.approx(as_lists(reply)[0], abs=1e-6)
+    assert same.probability(none).tolist() == pytest.approx(belief.probability(none).tolist(), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("domain", "signature", "sibling"),
+    [
+        (Domain.MATH, None, 0.0),
+        (Domain.CODE, "prints 2", 0.0),
+        (Domain.CODE, None, 0.4),
+        (Domain.TEXT, None, 0.4),
+    ],
+)  # fmt: skip
+def test_what_is_known_by_its_text_only_excludes_no_sibling(
+    domain: Domain, signature: str | None, sibling: float
+) -> None:
+    rollouts = (Rollout("1", answer_key=signature), Rollout("2"))
+    belief = belief_about(parsed(Group("g", Query("q", "q", domain), rollouts)), [0.4, 0.4])
+    assert belief.key_probability([1.0, None])[1] == pytest.approx(sibling, abs=2 * NOISE)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ("4", [0.5]),
+        ("4444", [20 / 21] * 4),
+        ("4455", [0.625] * 4),
+        ("45670123", [0.25 / (0.25 + 0.975)] * 8),
+    ],
+)  # fmt: skip
+def test_before_any_training_agreement_is_believed(answers: str, expected: list[float]) -> None:
+    group = Group("g", Query("q", "q", Domain.MATH), tuple(map(Rollout, answers)))
+    assert agreement_probability(parsed(group)) == pytest.approx(expected)
+
+
+def test_rollouts_without_an_answer_agree_with_nobody() -> None:
+    group = Group("g", Query("q", "q", Domain.MATH), (Rollout("4"), Rollout("", answer_key=""), Rollout("")))
+    assert agreement_probability(parsed(group)) == pytest.approx([2 / 3 / (1.1 + 1 / 3)] * 3)
+
+
+def test_programs_that_were_run_exclude_each_other_and_agree_in_part() -> None:
+    behaviours = ((("va", "vb"),), (("va", "vb"),), (("va", "vc"),), (("xError", "xError"),))
+    rollouts = tuple(Rollout(f"program {place}", behaviour=one) for place, one in enumerate(behaviours))
+    group = parsed(Group("g", Query("q", "q", Domain.CODE), rollouts))
+    shares = [(0.5 + 5 / 8) / 2, (0.5 + 5 / 8) / 2, (0.25 + 0.5) / 2, 0.25 / 2]
+    assert agreement_probability(group) == pytest.approx([2 * s / (1.1 + s) for s in shares])
+    belief = belief_about(group, [0.4] * 4)
+    assert belief.votes.tolist() == [2, 1, 1]
+    assert belief.key_probability([1.0, None, None, None]) == pytest.approx([1.0, 0.0, 0.0], abs=2 * NOISE)

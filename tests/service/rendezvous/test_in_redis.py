@@ -1,0 +1,190 @@
+"""The meeting place in Redis: several replicas, and what Redis or a replica may do to them."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+
+import pytest
+from redis import Redis
+
+from conftest import RedisServer, start_redis
+from memreward_proto.errors import Unavailable
+from memreward_proto.records import LabelBudget, RolloutReward, Source, Status
+from memreward_service.rendezvous.in_redis import CHANNEL, PREFIX, RedisPlace
+from memreward_service.rendezvous.protocol import arrival_of
+from service.rendezvous.replicas import FakeScorer, Replicas, metric, rollout_of, send
+from service.waiting import until
+
+
+@pytest.fixture
+def scorers() -> list[FakeScorer]:
+    return [FakeScorer(), FakeScorer()]
+
+
+def answers_of(index: int, version: int) -> RolloutReward:
+    return RolloutReward("run", "g", 0, index, 2, 2, False, 1.0, 0.1 + version / 3, Status.OK, None, "m", version)
+
+
+async def test_the_parts_of_each_group_reach_different_replicas(redis_url: str, scorers: list[FakeScorer]) -> None:
+    rng = random.Random(5)
+    work = [rollout_of(i, f"{g} {i}", size=8, group=f"g{g}") for g in range(20) for i in range(8)] * 2
+    rng.shuffle(work)
+    replicas = Replicas(None, redis_url)
+    async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
+        tasks = [task for submission in work for task in send(rng.choice((one, two)), submission)]
+        given: dict[tuple[str, int], set[RolloutReward]] = {}
+        for answer in await asyncio.gather(*tasks):
+            given.setdefault((answer.group_id, answer.rollout_index), set()).add(answer)
+    assert len(given) == 160
+    assert {len(answers) for answers in given.values()} == {1}
+    scored = [*scorers[0].responses, *scorers[1].responses]
+    assert sorted(scored) == sorted([f"{g} {i}" for i in range(8)] for g in range(20))
+    assert all(scorer.groups for scorer in scorers), "both replicas had a last rollout"
+
+
+async def test_a_settled_group_wakes_the_other_replica_at_once(redis_url: str, scorers: list[FakeScorer]) -> None:
+    replicas = Replicas(None, redis_url, poll_seconds=15.0)
+    async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
+        with Redis.from_url(redis_url) as client:
+            await until(lambda: client.pubsub_numsub(CHANNEL) == [(CHANNEL.encode(), 2)])
+        (waiting,) = send(one, rollout_of(0, size=2, deadline=10.0))
+        await until(lambda: metric("rollouts") == 1)
+        last = await two.submit(rollout_of(1, size=2))
+        assert (await waiting).status is Status.OK
+    assert last.memory_version == 1
+
+
+async def test_a_lost_message_is_made_up_for_by_looking(
+    redis_url: str, scorers: list[FakeScorer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def deaf(*arguments: object) -> None: ...
+
+    monkeypatch.setattr(RedisPlace, "_listen", deaf)
+    replicas = Replicas(None, redis_url)
+    async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
+        (waiting,) = send(one, rollout_of(0, size=2))
+        await until(lambda: metric("rollouts") == 1)
+        await two.submit(rollout_of(1, size=2))
+        assert (await waiting).status is Status.OK
+
+
+async def test_another_replica_takes_over_from_one_that_died_while_it_scored(
+    redis_url: str, scorers: list[FakeScorer]
+) -> None:
+    dead = RedisPlace(redis_url, 60.0, 2**30, claim_seconds=0.5)
+    group = [rollout_of(i, size=2) for i in range(2)]
+    for submission in group:
+        await dead.arrive(arrival_of(submission), overdue=False)
+    claim = await dead.claim(arrival_of(group[0]).group)
+    assert claim is not None
+    async with Replicas(None, redis_url).start(scorers[0]) as rendezvous:
+        tasks = send(rendezvous, *group)
+        answers = await asyncio.gather(*tasks)
+        assert len(scorers[0].groups) == 1
+        too_late = await dead.settle(claim, [answers_of(i, 7) for i in range(2)])
+        assert too_late == dict(enumerate(answers))
+        assert await asyncio.gather(*send(rendezvous, *group)) == answers
+    await dead.close()
+
+
+async def test_a_claim_is_renewed_while_its_scoring_goes_on(redis_url: str, scorers: list[FakeScorer]) -> None:
+    scorers[0].gate = asyncio.Event()
+    replicas = Replicas(None, redis_url)
+    async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
+        tasks = send(one, rollout_of(0, size=2), rollout_of(1, size=2))
+        await until(lambda: scorers[0].entered == 1)
+        tasks += send(two, rollout_of(0, size=2))
+        await asyncio.sleep(1.5)
+        assert scorers[1].entered == 0
+        scorers[0].gate.set()
+        assert {answer.memory_version for answer in await asyncio.gather(*tasks)} == {1}
+        assert scorers[1].entered == 0
+
+
+async def test_a_replica_that_cannot_score_leaves_it_to_the_other(redis_url: str, scorers: list[FakeScorer]) -> None:
+    scorers[0].failures = [Unavailable("The store is away.")]
+    replicas = Replicas(None, redis_url)
+    async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
+        (other,) = send(two, rollout_of(0, size=2))
+        await until(lambda: metric("rollouts") == 1)
+        with pytest.raises(Unavailable, match="store is away"):
+            await one.submit(rollout_of(1, size=2))
+        assert (await other).status is Status.OK
+        assert (await one.submit(rollout_of(1, size=2))).memory_version == 1
+    assert len(scorers[1].groups) == 1
+
+
+async def test_redis_away_is_unavailable_and_its_return_is_noticed(
+    redis_server: RedisServer, scorers: list[FakeScorer], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    replicas = Replicas(None, redis_server.url)
+    async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
+        (waiting,) = send(one, rollout_of(0, size=2))
+        await until(lambda: replicas.place.held().rollouts == 1 or metric("rollouts") == 1)
+        redis_server.stop()
+        with pytest.raises(Unavailable, match="Redis") as away:
+            await one.submit(rollout_of(1, size=2))
+        assert away.value.details == {"retry_after": 1.0}
+        with pytest.raises(Unavailable):
+            await waiting
+        port = int(redis_server.url.rsplit(":", 1)[1].split("/")[0])
+        again = start_redis(tmp_path_factory.mktemp("again"), port)
+        try:
+            (waiting,) = send(one, rollout_of(0, size=2))
+            await until(lambda: metric("rollouts") == 1)
+            assert (await two.submit(rollout_of(1, size=2))).rollouts_present == 2
+            assert (await waiting).rollouts_present == 2
+        finally:
+            again.stop()
+    assert sum(len(scorer.groups) for scorer in scorers) == 1
+
+
+async def test_what_redis_loses_is_put_back_by_those_who_wait(redis_url: str, scorers: list[FakeScorer]) -> None:
+    replicas = Replicas(None, redis_url)
+    async with replicas.start(scorers[0]) as rendezvous:
+        tasks = send(rendezvous, rollout_of(0), rollout_of(1))
+        await until(lambda: replicas.place.held().rollouts == 2)
+        with Redis.from_url(redis_url) as client:
+            client.flushall()
+            await until(lambda: client.zcard(f"{PREFIX}expiry") == 1)
+        assert (await rendezvous.submit(rollout_of(2))).rollouts_present == 3
+        assert {answer.rollouts_present for answer in await asyncio.gather(*tasks)} == {3}
+    assert replicas.place.held().rollouts == 3
+
+
+async def test_nothing_stays_in_redis_for_ever(redis_url: str, scorers: list[FakeScorer]) -> None:
+    async with Replicas(None, redis_url).start(scorers[0], keep_seconds=0.1) as rendezvous:
+        await rendezvous.submit(rollout_of(0, deadline=0.0))
+        await asyncio.gather(*send(rendezvous, *(rollout_of(i, group="finished") for i in range(3))))
+        with Redis.from_url(redis_url) as client:
+            assert len(client.keys(f"{PREFIX}group:*")) == 2
+            assert client.keys(f"{PREFIX}claim:*") == []
+            await until(lambda: not client.keys(f"{PREFIX}group:*"))
+            answer = await rendezvous.submit(rollout_of(0, size=1, group="next", deadline=0.0))
+            assert answer.status is Status.OK
+            totals = client.hgetall(f"{PREFIX}sizes")
+    assert {name.partition(b":")[0] for name in totals} == {b"bytes", b"rollouts"}
+    assert len(totals) == 4
+    assert totals[b"rollouts"] == b"1"
+
+
+async def test_a_label_that_reaches_another_replica_frees_the_siblings(
+    redis_url: str, scorers: list[FakeScorer]
+) -> None:
+    for scorer in scorers:
+        scorer.wanted = [1]
+    replicas = Replicas(None, redis_url, poll_seconds=15.0)
+    async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
+        with Redis.from_url(redis_url) as client:
+            await until(lambda: client.pubsub_numsub(CHANNEL) == [(CHANNEL.encode(), 2)])
+        waiting, asked = send(
+            one, rollout_of(0, size=2, budget=LabelBudget(0.5)), rollout_of(1, size=2, budget=LabelBudget(0.5))
+        )
+        assert (await asked).status is Status.LABEL_REQUESTED
+        again = await two.submit(rollout_of(1, size=2, budget=LabelBudget(0.5)))
+        assert again.status is Status.LABEL_REQUESTED
+        told = await two.submit(rollout_of(1, size=2, label=0.25, budget=LabelBudget(0.5)))
+        assert (told.source, told.reward) == (Source.LABEL, 0.25)
+        assert (await waiting).source is Source.GNN
+    assert sum(scorer.entered for scorer in scorers) == 2

@@ -1,0 +1,127 @@
+"""Versions on disk: immutable, derived from their content, selectable, pruned."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from memreward_proto.errors import Conflict, NotFound
+from memreward_service.network.graph import experience_graph
+from memreward_service.training.fit import TrainedModel
+from memreward_service.training.registry import ModelRegistry, TrainingFacts
+from service.synthetic_groups import batch_of, lively_model, synthetic_group
+
+FACTS = TrainingFacts(memory_version=7, queries=20, labels=160, encoder="hash")
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> ModelRegistry:
+    return ModelRegistry(tmp_path / "models", kept=3)
+
+
+def logits(model: TrainedModel) -> torch.Tensor:
+    batch = batch_of([synthetic_group(1), synthetic_group(2)])
+    return model.network.memory_states(experience_graph(batch, with_labels=True))
+
+
+def test_a_version_is_its_content(registry: ModelRegistry) -> None:
+    model = lively_model(1)
+    version = registry.save(model, FACTS)
+    assert version.startswith("gnn-")
+    assert registry.save(lively_model(1), replace(FACTS, labels=3)) == version
+    others = [
+        lively_model(2),
+        replace(model, calibration=replace(model.calibration, slope=0.51)),
+        replace(model, rule=replace(model.rule, neighbors=4)),
+    ]
+    assert len({version, *(registry.save(other, FACTS) for other in others)}) == 4
+
+
+def test_a_loaded_model_is_the_saved_one(registry: ModelRegistry) -> None:
+    model = lively_model(1)
+    version = registry.save(model, FACTS)
+    torch.manual_seed(5)
+    drawn = torch.rand(1)
+    torch.manual_seed(5)
+    loaded = registry.load(version)
+    assert torch.equal(torch.rand(1), drawn), "loading draws no random numbers"
+    assert torch.equal(logits(loaded), logits(model))
+    assert (loaded.calibration, loaded.rule, loaded.metrics) == (model.calibration, model.rule, model.metrics)
+    assert not loaded.network.training
+    assert registry.facts(version) == FACTS
+
+
+def test_nothing_is_active_before_it_is_activated(registry: ModelRegistry, tmp_path: Path) -> None:
+    assert (registry.active(), registry.infos()) == (None, [])
+    version = registry.save(lively_model(), FACTS)
+    assert registry.active() is None
+    assert [info.active for info in registry.infos()] == [False]
+    registry.activate(version)
+    reopened = ModelRegistry(tmp_path / "models", kept=3)
+    assert reopened.active() == version
+    info = reopened.infos()[0]
+    assert (info.model_version, info.active, info.memory_version) == (version, True, 7)
+    assert (info.training_queries, info.training_labels, info.metrics) == (20, 160, {"auc": 0.9})
+
+
+def test_the_previous_version_stays_and_can_be_chosen_again(registry: ModelRegistry) -> None:
+    first, second = (registry.save(lively_model(seed), FACTS) for seed in (1, 2))
+    registry.activate(first)
+    registry.activate(second)
+    registry.activate(first)
+    assert registry.active() == first
+    assert {info.model_version: info.active for info in registry.infos()} == {first: True, second: False}
+
+
+def test_the_oldest_go_but_never_the_active_one(registry: ModelRegistry, tmp_path: Path) -> None:
+    versions = [registry.save(lively_model(seed), replace(FACTS, memory_version=seed)) for seed in range(5)]
+    for age, version in enumerate(versions):
+        card = tmp_path / "models" / version / "model.json"
+        card.write_text(card.read_text().replace('"created_at": "', f'"created_at": "{3000 + age}-'))
+    assert [info.model_version for info in registry.infos()] == versions[::-1]
+    registry.activate(versions[0])
+    assert [info.model_version for info in registry.infos()] == [*versions[:1:-1], versions[0]]
+    registry.activate(versions[4])
+    assert [info.model_version for info in registry.infos()] == versions[:1:-1]
+    with pytest.raises(NotFound):
+        registry.load(versions[0])
+    assert sorted(path.name for path in (tmp_path / "models").iterdir()) == sorted([*versions[2:], "active"])
+
+
+def test_a_half_written_folder_is_ignored(registry: ModelRegistry, tmp_path: Path) -> None:
+    version = registry.save(lively_model(), FACTS)
+    whole = tmp_path / "models" / version
+    whole.rename(tmp_path / "models" / f".{version}.new")
+    (tmp_path / "models" / f".{version}.new" / "weights.safetensors").write_bytes(b"half")
+    (tmp_path / "models" / "gnn-empty").mkdir()
+    assert registry.infos() == []
+    with pytest.raises(NotFound):
+        registry.load("gnn-empty")
+    assert registry.save(lively_model(), FACTS) == version
+    assert torch.equal(logits(registry.load(version)), logits(lively_model()))
+
+
+@pytest.mark.parametrize("version", ["gnn-000000000000", "", "active", "../models", "gnn-/../gnn-1"])
+def test_an_unknown_version_is_not_found(registry: ModelRegistry, version: str) -> None:
+    active = registry.save(lively_model(), FACTS)
+    registry.activate(active)
+    for call in (registry.load, registry.facts, registry.activate):
+        with pytest.raises(NotFound) as error:
+            call(version)
+        assert error.value.details == {"model_version": version}
+    assert registry.active() == active
+
+
+def test_a_model_of_an_older_version_of_the_features_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path, kept=2)
+    version = registry.save(lively_model(), FACTS)
+    card = tmp_path / version / "model.json"
+    facts = json.loads(card.read_text())
+    facts["config"]["features"] -= 1
+    card.write_text(json.dumps(facts))
+    with pytest.raises(Conflict, match="train again"):
+        registry.load(version)

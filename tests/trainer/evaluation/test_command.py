@@ -1,0 +1,173 @@
+"""`memreward evaluate` and `bench` end to end, on rollouts made here."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from memreward_client.files.rollouts import FileQuery, FileRollout, write_rollout_file
+from memreward_proto.errors import InvalidArgument
+from memreward_service.demo.rollouts import draw_rollouts
+from memreward_trainer.bench.command import bench
+from memreward_trainer.evaluation.command import evaluate, means
+
+DATA = Path(__file__).parents[4] / "shared" / "data"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "demo.jsonl"
+    write_rollout_file(path, draw_rollouts(seed=11, queries=80))
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def embeddings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The tests read the same texts: they are embedded once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("memreward_trainer.evaluation.command.CACHE_FOLDER", tmp_path_factory.mktemp("embeddings"))
+        yield
+
+
+def run(file: Path, tmp_path: Path, regime: str, **other: object) -> dict[str, dict[str, dict[str, float]]]:
+    options: dict[str, object] = {"budget": 0.3, "seeds": 1, "rollouts": None, "policies": None, "epochs": 20}
+    options |= {"output": tmp_path / "figures.json", "data_dir": None} | other
+    evaluate(file, regime=regime, **options)  # type: ignore[arg-type]
+    facts = json.loads((tmp_path / "figures.json").read_text())
+    return facts["budgets"][0]["mean"]  # type: ignore[no-any-return]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("regime", ["queries", "rollouts"])
+def test_the_engine_is_measured_beside_the_baselines(
+    regime: str, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mean = run(file, tmp_path, regime)
+    assert list(mean) == ["MemReward", "agreement share", "boosted trees", "logistic regr."]
+    assert mean["agreement share"]["auc"]["mean"] > 0.8
+    assert mean["MemReward"]["auc"]["mean"] > 0.8
+    assert mean["MemReward"]["rollouts"]["mean"] == 448
+    printed = capsys.readouterr().out
+    assert f"regime {regime}" in printed
+    assert "MemReward" in printed
+
+
+@pytest.mark.slow
+def test_labels_inside_the_group_help(file: Path, tmp_path: Path) -> None:
+    with_labels = run(file, tmp_path, "rollouts")["MemReward"]["auc"]["mean"]
+    assert with_labels > run(file, tmp_path, "queries")["MemReward"]["auc"]["mean"]
+
+
+@pytest.mark.slow
+def test_the_planner_spends_the_same_labels_better_than_chance(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mean = run(file, tmp_path, "rollouts", budget=0.2, planner=True)
+    assert list(mean) == ["label planner", "planner, no network", "random labels"]
+    spent = {method: figures["labels_spent"]["mean"] for method, figures in mean.items()}
+    assert spent["random labels"] == pytest.approx(128 / 640)
+    assert spent["label planner"] <= 128 / 640
+    assert mean["label planner"]["right"]["mean"] > mean["random labels"]["right"]["mean"] + 0.02
+    assert "labels" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_trust_that_is_told_is_measured_against_the_truth(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mean = run(file, tmp_path, "queries", trust=True)
+    rows = [
+        f"{way}: {row}"
+        for way in ("planner", "random", "groups")
+        for row in ("truth", "estimate", "off by", "std. error", "in std. errors", "labelled")
+    ]
+    assert list(mean) == rows
+    for way in ("planner", "random", "groups"):
+        truth, estimate, off = (mean[f"{way}: {row}"]["auc"]["mean"] for row in ("truth", "estimate", "off by"))
+        assert off == pytest.approx(abs(truth - estimate)) or (way != "planner" and off > abs(truth - estimate))
+        assert off < 0.1 or way == "groups", "11 groups are few"
+    assert mean["planner: truth"]["auc"]["mean"] > mean["groups: truth"]["auc"]["mean"], "labels of siblings help"
+    assert "off by" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_curve_is_drawn_for_every_budget(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("memreward_trainer.evaluation.command.BUDGETS", (0.2, 0.4))
+    run(file, tmp_path, "rollouts", planner=True, curve=True, epochs=2)
+    facts = json.loads((tmp_path / "figures.json").read_text())
+    assert [each["budget"] for each in facts["budgets"]] == [0.2, 0.4]
+    assert (tmp_path / "figures.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.slow
+def test_programs_are_compared_by_what_they_do(tmp_path: Path) -> None:
+    programs = "return {0} * n", "return n * {0}", "return sum([n] * {0})", "return n", "raise ValueError"
+    queries = [
+        FileQuery(
+            query=f'def times_{factor}(n: int) -> int:\n    """{factor} times n."""\n',
+            rollouts=tuple(
+                FileRollout(f"def times_{factor}(n):\n    {body.format(factor)}", float(place < 3))
+                for place, body in enumerate(programs)
+            ),
+            domain="code",
+        )
+        for factor in range(2, 42)
+    ]
+    write_rollout_file(tmp_path / "programs.jsonl", queries)
+    by_behaviour = run(tmp_path / "programs.jsonl", tmp_path, "queries", epochs=2)
+    by_text = run(tmp_path / "programs.jsonl", tmp_path, "queries", epochs=2, behaviour=False)
+    assert by_behaviour["agreement share"]["auc"]["mean"] == 1.0
+    assert by_text["agreement share"]["auc"]["mean"] == 0.5
+
+
+def test_wrong_options_say_what_to_use(file: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidArgument, match="queries or rollouts"):
+        run(file, tmp_path, "everything")
+    with pytest.raises(InvalidArgument, match="more than 0"):
+        run(file, tmp_path, "queries", budget=0.0)
+    with pytest.raises(InvalidArgument, match="--regime rollouts"):
+        run(file, tmp_path, "queries", planner=True)
+    for other in ({"regime": "rollouts"}, {"regime": "queries", "curve": True}):
+        with pytest.raises(InvalidArgument, match="--trust is measured on whole queries at one budget"):
+            run(file, tmp_path, trust=True, **other)  # type: ignore[arg-type]
+    both = [*draw_rollouts(seed=1, queries=2), FileQuery("Why?", (FileRollout("So.", label=1.0),), domain="text")]
+    write_rollout_file(file, both)
+    with pytest.raises(InvalidArgument, match="trust is told by domain: keep one of them"):
+        run(file, tmp_path, "queries", trust=True)
+
+
+def test_means_leave_out_what_a_run_could_not_define() -> None:
+    runs = [{"m": {"auc": 0.8, "fpr": 0.1}}, {"m": {"auc": 0.6}}]
+    assert means(runs) == {
+        "m": {
+            "auc": {"mean": pytest.approx(0.7), "spread": pytest.approx(0.1414, abs=1e-4)},
+            "fpr": {"mean": 0.1, "spread": 0.0},
+        }
+    }
+
+
+@pytest.mark.slow
+def test_bench_times_the_engine_and_both_transports(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("memreward_trainer.bench.command.CACHE_FOLDER", tmp_path)
+    bench(tmp_path / "bench.json", memory_queries=24, groups=4, rollouts=4, repeats=2, http=True)
+    rows = json.loads((tmp_path / "bench.json").read_text())["rows"]
+    assert [row["name"].split(",")[0] for row in rows] == [
+        "published procedure", "engine", "engine", "engine", "HTTP", "HTTP", "gRPC", "gRPC",
+        "HTTP", "HTTP", "HTTP", "HTTP", "gRPC", "gRPC", "gRPC", "gRPC",
+    ]  # fmt: skip
+    alone = [row["name"] for row in rows if "one by one" in row["name"]]
+    assert [name.split(", ")[:2] for name in alone] == [[t, s] for t in ("HTTP", "gRPC") for s in ("warm", "cold")]
+    assert all(value > 0 for row in rows for value in row["milliseconds"])
+    assert "p95 ms" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+@pytest.mark.real_data
+@pytest.mark.skipif(not DATA.exists(), reason="the real rollouts are not beside the project")
+def test_labels_of_siblings_beat_text_agreement_of_real_programs(tmp_path: Path) -> None:
+    mean = run(DATA / "humaneval.jsonl.gz", tmp_path, "rollouts", rollouts=4, behaviour=False)
+    assert mean["MemReward"]["rollouts"]["mean"] == 227
+    assert mean["MemReward"]["auc"]["mean"] > mean["agreement share"]["auc"]["mean"]

@@ -1,0 +1,1 @@
+"""What programs do on inputs made from their query alone."""

@@ -1,0 +1,1 @@
+"""How fast the engine is: tables of timings beside a baseline in one run."""

@@ -1,0 +1,143 @@
+"""Regime rollouts with a planner: one budget, spent by the label planner and at random, side by side.
+
+The planner knows nothing at first, so the budget is spent in two halves. The first goes by agreement alone; the labels
+it buys train the network, whose probabilities then say where the second half pays. In the end the network is trained
+once more and all rollouts get their rewards, the labelled ones their labels. What counts is how many of all rewards are
+right: labels that were spent well make others right too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from memreward_proto.records import Experience
+from memreward_service.belief.metrics import auc
+from memreward_service.belief.posterior import Floats, KeyPosterior
+from memreward_service.embedding.encoder import Encoder
+from memreward_service.engine.scorer import agreement_probability, belief_about
+from memreward_service.groups.batch import parse_group
+from memreward_service.labels.planner import OpenGroup, label_plan
+from memreward_trainer.evaluation.comparison import Progress, engine_beliefs, engine_probabilities
+from memreward_trainer.evaluation.splits import Split, flat, only_labels
+
+ROUNDS = 30
+"""In how many requests a half of the budget is spent: a group is asked for one label in each."""
+CALIBRATION_SHARE = 0.03
+"""Of the labels, those that go to rollouts drawn at random."""
+PLANNER = "label planner"
+AGREEMENT = "planner, no network"
+RANDOM = "random labels"
+
+Known = list[list[bool]]
+"""By query and rollout: whether its label was paid for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spending:
+    """What a way of spending knows in the end, and the probabilities (N,) that it rewards by."""
+
+    known: Known
+    probability: Floats
+
+
+def spendings(
+    queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
+) -> dict[str, dict[str, float]]:
+    """Figures of every way to spend `budget`, a share of the labels; `progress` hears the share done."""
+    labels = round(budget * sum(len(experience.rollouts) for experience in queries))
+    ways: dict[str, Callable[[], Spending]] = {
+        PLANNER: lambda: _planned(queries, encoder, labels, seed, epochs, lambda share: progress(share * 2 / 3)),
+        AGREEMENT: lambda: _without_network(queries, labels),
+        RANDOM: lambda: _at_random(queries, encoder, labels, seed, epochs, lambda share: progress((2 + share) / 3)),
+    }
+    return {name: figures(queries, spend()) for name, spend in ways.items()}
+
+
+def figures(queries: Sequence[Experience], spent: Spending) -> dict[str, float]:
+    """Over all rollouts, a labelled one counting with its label; `auc` of those without one. Undefined figures are left
+    out."""
+    truth = flat([[stored.rollout.label or 0.0 for stored in e.rollouts] for e in queries]) >= 0.5
+    known = flat(spent.known).astype(bool)
+    reward = np.where(known, truth, spent.probability >= 0.5)
+    values = {
+        "right": float((reward == truth).mean()),
+        "false_positive_rate": float(reward[~truth].mean()) if (~truth).any() else np.nan,
+        "false_negative_rate": float((~reward[truth]).mean()) if truth.any() else np.nan,
+        "auc": auc(truth[~known], spent.probability[~known]),
+        "labels_spent": float(known.mean()),
+    }
+    return {name: value for name, value in values.items() if np.isfinite(value)}
+
+
+def _planned(
+    queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
+) -> Spending:
+    """Half by agreement, then half by the network that was trained on it."""
+    known = [[False] * len(experience.rollouts) for experience in queries]
+    spend(queries, _by_agreement(queries), known, labels // 2)
+    first = engine_beliefs(_split(queries, known), encoder, seed, epochs, lambda share: progress(share / 2))
+    spend(queries, asyncio.run(first), known, labels)
+    last = engine_probabilities(_split(queries, known), encoder, seed, epochs, lambda share: progress((1 + share) / 2))
+    return Spending(known, asyncio.run(last))
+
+
+def _without_network(queries: Sequence[Experience], labels: int) -> Spending:
+    """Planned and predicted by agreement: what the labels do by themselves."""
+    beliefs = _by_agreement(queries)
+    known = [[False] * len(experience.rollouts) for experience in queries]
+    spend(queries, beliefs, known, labels)
+    probability = [
+        belief.probability(_labels(experience, seen)).tolist()
+        for belief, experience, seen in zip(beliefs, queries, known, strict=True)
+    ]
+    return Spending(known, flat(probability))
+
+
+def _at_random(
+    queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
+) -> Spending:
+    sizes = np.array([len(experience.rollouts) for experience in queries])
+    drawn = np.zeros(sizes.sum(), dtype=bool)
+    drawn[np.random.default_rng(seed).permutation(len(drawn))[:labels]] = True
+    known: Known = [part.tolist() for part in np.split(drawn, sizes.cumsum()[:-1])]
+    split = _split(queries, known)
+    return Spending(known, asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress)))
+
+
+def spend(queries: Sequence[Experience], beliefs: Sequence[KeyPosterior], known: Known, labels: int) -> None:
+    """Ask for labels until `labels` are known in all, or no label is expected to change a reward."""
+    places = {experience.query.id: place for place, experience in enumerate(queries)}
+    step = max(1, (labels - _count(known)) // ROUNDS)
+    while (left := labels - _count(known)) > 0:
+        groups = [
+            OpenGroup(experience.query.id, belief, _labels(experience, seen))
+            for experience, belief, seen in zip(queries, beliefs, known, strict=True)
+        ]
+        plan = label_plan(groups, min(step, left), CALIBRATION_SHARE)
+        if not plan:
+            return
+        for label in plan:
+            known[places[label.group_id]][label.rollout_index] = True
+
+
+def _split(queries: Sequence[Experience], known: Known) -> Split:
+    """Memory and the asked groups have the labels that are known."""
+    paid = tuple(only_labels(experience, seen) for experience, seen in zip(queries, known, strict=True))
+    return Split(paid, paid, (), (), 0.0)
+
+
+def _by_agreement(queries: Sequence[Experience]) -> list[KeyPosterior]:
+    parsed = (parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in queries)
+    return [belief_about(group, agreement_probability(group)) for group in parsed]
+
+
+def _labels(experience: Experience, known: Sequence[bool]) -> list[float | None]:
+    return [stored.rollout.label if seen else None for stored, seen in zip(experience.rollouts, known, strict=True)]
+
+
+def _count(known: Known) -> int:
+    return sum(map(sum, known))

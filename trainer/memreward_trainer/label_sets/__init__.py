@@ -1,0 +1,1 @@
+"""Which queries of a data set get labels."""

@@ -1,0 +1,90 @@
+"""MemReward as slime's custom reward model: whole groups, by `Sample.group_index`.
+
+    --custom-rm-path memreward_trainer.slime.custom_rm --group-rm
+    --custom-config-path memreward.yaml       # memreward_url: http://127.0.0.1:8080, memreward_domain: math
+
+slime puts the keys of that file on `args`: memreward_url (else --rm-url, else MEMREWARD_URL), memreward_domain,
+memreward_dataset, memreward_query_key (key of Sample.metadata with the text of the query, where the prompt is already
+a rendered chat), memreward_on_unscored (raise, or a number) and memreward_deadline_seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from memreward_client import Group, MemRewardError, NotScored, Query, Rollout
+from memreward_trainer.adapter.connection import Connection, async_client
+from memreward_trainer.adapter.domains import known_domain
+from memreward_trainer.adapter.outcomes import outcomes, requests
+from memreward_trainer.adapter.query_text import query_text
+from memreward_trainer.adapter.unscored import Tally, UnscoredRule, is_about_the_rollout
+
+TALLY = Tally()
+"""Of this process."""
+
+
+async def custom_rm(args: Any, sample: Any, **_: Any) -> Any:
+    """The reward of a sample, or of a list of samples in its order, as slime asks for with --group-rm.
+
+    Samples with one `group_index` are scored together. A single sample is a group of one, which takes groups of one
+    (--n-samples-per-prompt 1).
+
+    Raises:
+        NotScored: a sample could not be scored and no number is stated; slime ends with it.
+        ValueError: a single sample came although groups have more.
+    """
+    if isinstance(sample, list):
+        return await _rewards(args, sample)
+    if args.n_samples_per_prompt != 1:
+        raise ValueError(
+            f"One sample came alone of a group of {args.n_samples_per_prompt}: add --group-rm, so that slime asks for "
+            "the rewards of a group together. An evaluation needs a reward function of its own."
+        )
+    return (await _rewards(args, [sample]))[0]
+
+
+async def _rewards(args: Any, samples: Sequence[Any]) -> list[float]:
+    rule = UnscoredRule.parse(getattr(args, "memreward_on_unscored", "raise"))
+    if rule.action == "mask":
+        raise ValueError(
+            "slime cannot leave a sample out of its group: set memreward_on_unscored to raise or a number."
+        )
+    url = getattr(args, "memreward_url", None) or getattr(args, "rm_url", None)
+    client, deadline = async_client(Connection.named(url)), float(getattr(args, "memreward_deadline_seconds", 600.0))
+    places: dict[Any, list[int]] = {}
+    for place, sample in enumerate(samples):
+        places.setdefault(sample.group_index, []).append(place)
+    order = iter([place for group in places.values() for place in group])
+    groups = [
+        Group(_query(args, samples[group[0]]), [Rollout(samples[place].response) for place in group])
+        for group in places.values()
+    ]
+    rewards: dict[int, float] = {}
+    for request in requests(groups):
+        try:
+            found = outcomes(request, await client.score(request, deadline=deadline))
+        except MemRewardError as error:
+            if rule.reward is None or not is_about_the_rollout(error):
+                raise
+            found = outcomes(request, error)
+        unscored = [outcome.status for outcome in found if outcome.reward is None]
+        TALLY.count(unscored, len(found) - len(unscored), str(rule))
+        for outcome in found:
+            reward = rule.reward if outcome.reward is None else outcome.reward
+            if reward is None:
+                raise NotScored(
+                    f"MemReward could not score a sample: {outcome.status}; memreward_on_unscored is raise."
+                )
+            rewards[next(order)] = reward
+    return [rewards[place] for place in range(len(samples))]
+
+
+def _query(args: Any, sample: Any) -> Query:
+    key = getattr(args, "memreward_query_key", None)
+    prompt = sample.prompt if key is None else sample.metadata[key]
+    return Query(
+        query_text(prompt),
+        domain=known_domain(getattr(args, "memreward_domain", None)),
+        dataset=getattr(args, "memreward_dataset", None),
+    )

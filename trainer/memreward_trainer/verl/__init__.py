@@ -1,0 +1,1 @@
+"""The reward manager of verl, and what belongs to it."""
