@@ -36,7 +36,7 @@ def refused(done: Done, code: int, sentence: str) -> None:
     assert done.returncode == code, done.stderr
     last = done.stderr.strip().splitlines()[-1]
     assert re.search(sentence, last), done.stderr
-    assert last.startswith("memreward: " if code == 1 else ("memreward: ", "Error: "))
+    assert last.startswith("memreward: " if code == 1 else ("memreward: ", "Error: ", "memreward serve: error: "))
 
 
 @pytest.fixture(scope="module")

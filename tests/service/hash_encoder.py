@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 
-from memreward_service.embedding.encoder import Vectors
+from memreward_service.arrays import Vectors
 
 DIMENSION = 16
 

@@ -13,7 +13,7 @@ from memreward_service.belief.calibration import Calibration
 from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_group
 from memreward_service.network.attachment import AttachRule
 from memreward_service.network.gnn import ModelConfig, RewardGNN
-from memreward_service.training.fit import TrainedModel
+from memreward_service.network.trained import TrainedModel
 from service.hash_encoder import DIMENSION, vectors_of
 
 RULE = AttachRule(neighbors=3, similarity_floor=0.0, same_domain=True)

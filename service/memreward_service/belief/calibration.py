@@ -12,7 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 from torch import Tensor
 
-from memreward_service.belief.posterior import Floats
+from memreward_service.arrays import Floats
 from memreward_service.belief.worlds import Worlds
 
 MIN_ROLLOUTS = 20

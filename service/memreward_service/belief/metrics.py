@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import f1_score, roc_auc_score
 
-Floats = NDArray[np.float64]
+from memreward_service.arrays import Floats
 
 CALIBRATION_BINS = 10
 

@@ -13,9 +13,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from memreward_service.arrays import Floats
+from memreward_service.groups.batch import ParsedGroup
 
 NOISE = 0.002
 """Share of the rollouts whose label is not that of their key. Of 627 gsm8k groups 0.2% of the labels are such,
@@ -87,3 +87,26 @@ def log_odds_of(probability: Floats) -> Floats:
     kept = np.clip(probability, LEAST, 1 - LEAST)
     result: Floats = np.log(kept) - np.log1p(-kept)
     return result
+
+
+def belief_about(group: ParsedGroup, probability: Sequence[float]) -> KeyPosterior:
+    """What is believed of a group before any of its labels: `probability` (n,) of the network."""
+    return KeyPosterior(probability, [parsed.answer_key for parsed in group.parsed], group.exclusive)
+
+
+def agreement_probability(group: ParsedGroup) -> list[float]:
+    """(n,) what is believed of each rollout before any model is trained, from the agreement of its group alone.
+
+    The odds are 2 s / (1.1 - s) for the share s of the group that has its answer key: 20 (0.95) where all agree, 1.67
+    (0.62) for a half, 0.26 (0.20) for one of eight. For programs that were run, s is the mean of that share and of the
+    partial agreement. A group of one agrees with nobody, so that it is 0.5 there.
+    """
+    if len(group.rollouts) == 1:
+        return [0.5]
+    keys = [parsed.answer_key for parsed in group.parsed]
+    shares = [(1 if key is None else keys.count(key)) / len(keys) for key in keys]
+    shares = [
+        share if behaviour is None else (share + behaviour.agreement) / 2
+        for share, behaviour in zip(shares, group.behaviours, strict=True)
+    ]
+    return [2 * share / (1.1 + share) for share in shares]

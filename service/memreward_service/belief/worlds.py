@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from memreward_service.belief.posterior import LABEL_LOG_ODDS, NOISE, Floats, KeyPosterior, log_odds_of, noisy
+from memreward_service.arrays import Floats
+from memreward_service.belief.posterior import LABEL_LOG_ODDS, NOISE, KeyPosterior, log_odds_of, noisy
 from memreward_service.groups.batch import GroupBatch
 
 WRONG_KEY_LOG_ODDS = float(np.log((1 - NOISE) / NOISE))

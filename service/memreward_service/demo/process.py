@@ -1,4 +1,4 @@
-"""The demo's service: a real child process on loopback that never outlives its parent (leash.py)."""
+"""The demo's service: a real child process on loopback that never outlives its parent (child.py)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from typing import Self
 
 import httpx
 
-from memreward_service.commands.child import GRACE_SECONDS
+from memreward_service.demo.child import GRACE_SECONDS
 
 logger = logging.getLogger("memreward.demo")
 
 HOST = "127.0.0.1"
-PROGRAM = (sys.executable, "-m", "memreward_service.commands.child")
+PROGRAM = (sys.executable, "-m", "memreward_service.demo.child")
 START_SECONDS = 300.0
 """A first start loads the embedding model, which takes a while on a slow disk."""
 

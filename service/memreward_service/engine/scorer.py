@@ -15,22 +15,14 @@ import numpy as np
 import torch
 
 from memreward_proto.records import Group, Neighbor, Prediction, Scored, ScoredGroup
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.arrays import Vectors
+from memreward_service.belief.posterior import KeyPosterior, belief_about
 from memreward_service.belief.rewards import predictions
-from memreward_service.embedding.encoder import Vectors
-from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch
+from memreward_service.groups.batch import ParsedGroup, group_batch
 from memreward_service.memory.memory import Memory, NearQuery
 from memreward_service.network.graph import experience_graph
+from memreward_service.network.trained import ServingModel
 from memreward_service.settings import Settings
-from memreward_service.training.fit import TrainedModel
-
-
-@dataclass(frozen=True, slots=True)
-class ServingModel:
-    """The active model under its version."""
-
-    version: str
-    trained: TrainedModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,33 +101,3 @@ def scored_groups(groups: Sequence[Group], reply: Reply, texts: Mapping[str, str
 def named(near: Sequence[NearQuery], texts: Mapping[str, str]) -> tuple[Neighbor, ...]:
     """Memory queries with their texts."""
     return tuple(Neighbor(found.query_id, found.similarity, texts[found.query_id]) for found in near)
-
-
-def belief_about(group: ParsedGroup, probability: Sequence[float]) -> KeyPosterior:
-    """What is believed of a group before any of its labels: `probability` (n,) of the network."""
-    return KeyPosterior(probability, [parsed.answer_key for parsed in group.parsed], group.exclusive)
-
-
-def agreement_probability(group: ParsedGroup) -> list[float]:
-    """(n,) what is believed of each rollout before any model is trained, from the agreement of its group alone.
-
-    The odds are 2 s / (1.1 - s) for the share s of the group that has its answer key: 20 (0.95) where all agree, 1.67
-    (0.62) for a half, 0.26 (0.20) for one of eight. For programs that were run, s is the mean of that share and of the
-    partial agreement. A group of one agrees with nobody, so that it is 0.5 there.
-    """
-    if len(group.rollouts) == 1:
-        return [0.5]
-    keys = [parsed.answer_key for parsed in group.parsed]
-    shares = [(1 if key is None else keys.count(key)) / len(keys) for key in keys]
-    shares = [
-        share if behaviour is None else (share + behaviour.agreement) / 2
-        for share, behaviour in zip(shares, group.behaviours, strict=True)
-    ]
-    return [2 * share / (1.1 + share) for share in shares]
-
-
-def states_of(model: TrainedModel, batch: GroupBatch) -> Vectors:
-    """(B, hidden) memory states of stored groups with all their known labels."""
-    with torch.inference_mode():
-        states: Vectors = model.network.memory_states(experience_graph(batch, with_labels=True)).numpy()
-    return states

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.embedding.encoder import Vectors
+from memreward_service.arrays import Vectors
 from memreward_service.groups.answers import ParsedRollout, parse_rollout
 from memreward_service.groups.behaviour import ComparedBehaviour, compared
 

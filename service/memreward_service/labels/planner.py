@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memreward_proto.records import Group, PlannedLabel, PlanReason, SampledRollout
-from memreward_service.belief.posterior import Floats, KeyPosterior
+from memreward_service.arrays import Floats
+from memreward_service.belief.posterior import KeyPosterior
 
 LEAST_GAIN = 0.005
 """A label that puts fewer rewards right than this is not worth asking for."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import replace
 
-from memreward_service.engine.scorer import belief_about
+from memreward_service.belief.posterior import belief_about
 from memreward_service.groups.batch import ParsedGroup
 
 

@@ -18,12 +18,12 @@ from typing import TypeVar
 
 from memreward_proto.errors import MemRewardError
 from memreward_proto.records import Experience
+from memreward_service.arrays import Vectors
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.embedding.encoder import Vectors
-from memreward_service.engine.scorer import ServingModel, states_of
 from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_group
 from memreward_service.memory.deduced_labels import with_deduced_labels
 from memreward_service.memory.memory import Memory, grown
+from memreward_service.network.trained import ServingModel, states_of
 from memreward_service.store import ExperienceStore
 
 PAGE = 128

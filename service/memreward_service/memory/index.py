@@ -13,7 +13,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from memreward_service.embedding.encoder import Vectors
+from memreward_service.arrays import Vectors
 
 Rows = NDArray[np.int64]
 

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from memreward_proto.records import Domain
-from memreward_service.embedding.encoder import Vectors
+from memreward_service.arrays import Vectors
 from memreward_service.memory.index import QueryIndex, Rows, gpu_is_available
 from memreward_service.network.attachment import SAME_TEXT, AttachRule
 from memreward_service.network.gnn import Attachment

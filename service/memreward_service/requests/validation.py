@@ -48,7 +48,7 @@ from memreward_service.requests.limits import (
     shortened,
 )
 from memreward_service.settings import MAX_DEADLINE_MS, Settings
-from memreward_service.store.identity import query_id, with_ids
+from memreward_service.store import query_id, with_ids
 
 MAX_NEIGHBORS = 100
 """Most neighbors that one search answers."""

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from memreward_proto.errors import NotEnoughLabels
-from memreward_service.belief.calibration import Calibration, fit_calibration
+from memreward_service.belief.calibration import fit_calibration
 from memreward_service.belief.metrics import reward_metrics
 from memreward_service.belief.worlds import worlds_of_batch
 from memreward_service.groups.batch import GroupBatch
@@ -27,6 +27,7 @@ from memreward_service.groups.features import rollout_features
 from memreward_service.network.attachment import AttachRule, Neighbors, nearest
 from memreward_service.network.gnn import Attachment, ModelConfig, RewardGNN
 from memreward_service.network.graph import experience_graph
+from memreward_service.network.trained import TrainedModel
 
 MIN_QUERIES = 10
 """Labelled queries that training takes at least."""
@@ -55,16 +56,6 @@ class TrainingSet:
 
     batch: GroupBatch
     domain: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class TrainedModel:
-    """One finished run."""
-
-    network: RewardGNN
-    calibration: Calibration
-    rule: AttachRule
-    metrics: dict[str, float]
 
 
 def train_best(

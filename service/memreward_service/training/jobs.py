@@ -15,12 +15,12 @@ import torch
 from memreward_proto.errors import Conflict, Internal, MemRewardError, NotEnoughLabels, NotFound, Unavailable
 from memreward_proto.records import Domain, JobStatus, TrainingJob, TrainingOptions
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.engine.scorer import ServingModel
 from memreward_service.memory.follower import MemoryBuilder, embedded
 from memreward_service.network.attachment import AttachRule
+from memreward_service.network.trained import ServingModel, TrainedModel
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
-from memreward_service.training.fit import TrainedModel, TrainingSet, train_best
+from memreward_service.training.fit import TrainingSet, train_best
 from memreward_service.training.registry import ModelRegistry, TrainingFacts
 
 KEPT_JOBS = 100

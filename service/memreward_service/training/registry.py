@@ -24,7 +24,7 @@ from memreward_proto.records import ModelInfo
 from memreward_service.belief.calibration import Calibration
 from memreward_service.network.attachment import AttachRule
 from memreward_service.network.gnn import ModelConfig, RewardGNN
-from memreward_service.training.fit import TrainedModel
+from memreward_service.network.trained import TrainedModel
 
 
 @dataclass(frozen=True, slots=True)

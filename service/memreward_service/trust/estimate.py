@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memreward_proto.records import Domain, Group, GroupKey, StandardErrors, TrustFigures
+from memreward_service.arrays import Floats
 from memreward_service.belief.calibration import DIFFERENCE, calibrated, can_calibrate, fit_to_worlds
-from memreward_service.belief.metrics import Floats
 from memreward_service.belief.posterior import KeyPosterior
 from memreward_service.belief.worlds import Worlds, worlds_of_groups
 from memreward_service.settings import Settings

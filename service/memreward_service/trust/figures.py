@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from memreward_proto.records import TrustFigures
-from memreward_service.belief.metrics import Floats, calibration_error
+from memreward_service.arrays import Floats
+from memreward_service.belief.metrics import calibration_error
 from memreward_service.settings import Settings
 
 

@@ -37,7 +37,8 @@ from memreward_proto.records import (
     TrustFigures,
     TrustReport,
 )  # fmt: skip
-from memreward_service.belief.metrics import Floats, calibration_error
+from memreward_service.arrays import Floats
+from memreward_service.belief.metrics import calibration_error
 from memreward_service.belief.posterior import KeyPosterior
 from memreward_service.settings import Settings
 from memreward_service.trust.estimate import AnsweredGroup, Estimates, LastGroups, estimated

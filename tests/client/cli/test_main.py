@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from client.cli.command_line import run_command
 from client.learning_engine import LearningEngine
 from memreward_client import Experience
 from memreward_client.cli import ingestion, training
+from memreward_client.cli import main as cli
 from memreward_client.files.rollouts import FileQuery, FileRollout, read_rollout_file, write_rollout_file
 from memreward_proto.errors import Unavailable
 from memreward_proto.records import Experience as StoredExperience
@@ -349,3 +351,17 @@ def test_the_base_install_has_help_for_every_command() -> None:
     done = subprocess.run([sys.executable, "-c", BASE_INSTALL, "--help"], capture_output=True, text=True, check=True)
     for command in ("serve", "ingest", "train", "rewards", "export", "models", "evaluate", "bench", "demo"):
         assert f"\n  {command} " in done.stdout
+
+
+def test_a_command_that_cannot_be_imported_says_so_and_spoils_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [EntryPoint("absent", "no_such_package:app", cli.COMMANDS), *entry_points(group=cli.COMMANDS)]
+    monkeypatch.setattr(cli, "entry_points", lambda **_: found)
+    helped = run_command(capsys, "--help")
+    assert "\n  absent " in helped.out
+    assert "\n  serve " in helped.out
+    done = run_command(capsys, "absent", "--option", "file")
+    assert (done.code, done.err) == (
+        1, "memreward: The command absent cannot be imported: No module named 'no_such_package'.\n",
+    )  # fmt: skip

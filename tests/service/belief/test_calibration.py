@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+from memreward_service.arrays import Floats
 from memreward_service.belief.calibration import (
     MIN_ROLLOUTS,
     Calibration,
@@ -16,7 +17,6 @@ from memreward_service.belief.calibration import (
     fit_calibration,
     fit_to_worlds,
 )
-from memreward_service.belief.posterior import Floats
 from memreward_service.belief.worlds import Worlds
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-import types
 from pathlib import Path
 
 import pytest
 
 from client.cli.command_line import run_command
-from memreward_service.commands import serve as serve_options
 from memreward_service.settings import Settings
 
 
@@ -18,11 +17,7 @@ from memreward_service.settings import Settings
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Settings]:
     """What the service was asked to run with."""
     settings: list[Settings] = []
-    app = types.SimpleNamespace(run=settings.append)
-    real = serve_options.service_module
-    monkeypatch.setattr(
-        serve_options, "service_module", lambda name: app if name == "memreward_service.app" else real(name)
-    )
+    monkeypatch.setattr("memreward_service.app.run", settings.append)
     return settings
 
 
@@ -30,7 +25,7 @@ def test_every_setting_is_an_option(capsys: pytest.CaptureFixture[str]) -> None:
     done = run_command(capsys, "serve", "--help")
     assert done.code == 0
     for name in Settings.model_fields:
-        assert f"  --{name.replace('_', '-')} " in done.out
+        assert re.search(rf"^  --{name.replace('_', '-')}[ ,]", done.out, re.MULTILINE), name
     assert "sentence-transformers/all-" in done.out
 
 

@@ -27,7 +27,7 @@ from memreward_service.demo import tour
 from memreward_service.demo.process import DemoError, ServiceProcess, free_port
 
 CHILD = Path(__file__).with_name("tour_child.py")
-TESTS = CHILD.parent.parent
+TESTS = CHILD.parents[2]
 
 
 @pytest.fixture

@@ -19,8 +19,8 @@ from memreward_proto.records import (
     Source,
     Status,
 )  # fmt: skip
-from memreward_service.commands import child as leash
-from memreward_service.commands import serve as serve_options
+from memreward_service import app
+from memreward_service.demo import child
 from memreward_service.engine.engine import Engine
 from memreward_service.server import serve
 from memreward_service.settings import Settings
@@ -44,16 +44,12 @@ def _agreed(group: Group) -> ScoredGroup:
     return ScoredGroup(group.group_id, predictions, ())
 
 
-class _App:
-    """In the place of memreward_service.app."""
-
-    @staticmethod
-    def run(settings: Settings) -> None:
-        print(f"listening on {settings.http_port}", flush=True)
-        asyncio.run(serve(cast(Engine, AgreeingEngine()), settings))
+def run(settings: Settings) -> None:
+    """In the place of memreward_service.app.run."""
+    print(f"listening on {settings.http_port}", flush=True)
+    asyncio.run(serve(cast(Engine, AgreeingEngine()), settings))
 
 
 if __name__ == "__main__":
-    real = serve_options.service_module
-    serve_options.service_module = lambda name: _App if name == "memreward_service.app" else real(name)  # type: ignore
-    sys.exit(leash.main())
+    app.run = run
+    sys.exit(child.main())

@@ -12,9 +12,9 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from memreward_proto.errors import Internal, Unavailable
+from memreward_service.arrays import Vectors
 from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import BACKGROUND_SLICE, DURABLE_SLICE, Embedder, Priority
-from memreward_service.embedding.encoder import Vectors
 
 DIMENSION = 8
 

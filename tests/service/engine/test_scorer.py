@@ -5,18 +5,11 @@ from __future__ import annotations
 import pytest
 
 from memreward_proto.records import Domain, Group, Query, Rollout, Source
-from memreward_service.belief.posterior import NOISE
-from memreward_service.engine.scorer import (
-    Question,
-    Reply,
-    ServingModel,
-    agreement_probability,
-    belief_about,
-    reply_to,
-    states_of,
-)  # fmt: skip
+from memreward_service.belief.posterior import NOISE, agreement_probability, belief_about
+from memreward_service.engine.scorer import Question, Reply, reply_to
 from memreward_service.memory.memory import Memory
 from memreward_service.network.attachment import AttachRule
+from memreward_service.network.trained import ServingModel, states_of  # fmt: skip
 from memreward_service.settings import Settings
 from service.hash_encoder import DIMENSION, vectors_of
 from service.synthetic_groups import (

@@ -13,13 +13,13 @@ import pytest
 
 from memreward_proto.errors import Unavailable
 from memreward_proto.records import Experience, Group, Label
+from memreward_service.arrays import Vectors
 from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.embedding.encoder import Vectors
-from memreward_service.engine.scorer import ServingModel, states_of
 from memreward_service.memory import follower as memory_builder
 from memreward_service.memory.follower import MemoryBuilder
 from memreward_service.memory.memory import Memory
+from memreward_service.network.trained import ServingModel, states_of
 from memreward_service.store import ExperienceStore
 from service.hash_encoder import DIMENSION, HashEncoder
 from service.synthetic_groups import batch_of, experience_of, flipped, lively_model, synthetic_group

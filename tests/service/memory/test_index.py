@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from memreward_service.embedding.encoder import Vectors
+from memreward_service.arrays import Vectors
 from memreward_service.memory.index import QueryIndex
 
 D = 16

@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from memreward_proto.records import Domain, Group, Prediction
-from memreward_service.engine.scorer import Question, ServingModel, reply_to, states_of
+from memreward_service.engine.scorer import Question, reply_to
 from memreward_service.memory.index import QueryIndex
 from memreward_service.memory.memory import Memory, grown
 from memreward_service.network.attachment import AttachRule
+from memreward_service.network.trained import ServingModel, states_of
 from memreward_service.settings import Settings
 from service.hash_encoder import DIMENSION, vectors_of
 from service.synthetic_groups import RULE, batch_of, lively_model, parsed, synthetic_group, unlabelled

@@ -16,8 +16,9 @@ from memreward_service.groups.batch import GroupBatch
 from memreward_service.network.attachment import nearest
 from memreward_service.network.gnn import Attachment, ModelConfig, RewardGNN
 from memreward_service.network.graph import experience_graph
+from memreward_service.network.trained import TrainedModel
 from memreward_service.training import fit as training
-from memreward_service.training.fit import MIN_QUERIES, TrainedModel, TrainingSet, train_best
+from memreward_service.training.fit import MIN_QUERIES, TrainingSet, train_best
 from service.hash_encoder import DIMENSION
 from service.synthetic_groups import RULE, batch_of, flipped, lively_network, synthetic_group, with_labels
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import torch
 
 from memreward_proto.records import JobStatus, TrainingOptions
+from memreward_service.arrays import Vectors
 from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.embedding.encoder import Vectors
 from memreward_service.memory.follower import MemoryBuilder
 from memreward_service.memory.memory import Memory
 from memreward_service.settings import Settings

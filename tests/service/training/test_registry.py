@@ -11,7 +11,7 @@ import torch
 
 from memreward_proto.errors import Conflict, NotFound
 from memreward_service.network.graph import experience_graph
-from memreward_service.training.fit import TrainedModel
+from memreward_service.network.trained import TrainedModel
 from memreward_service.training.registry import ModelRegistry, TrainingFacts
 from service.synthetic_groups import batch_of, lively_model, synthetic_group
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import GATv2Conv, HeteroConv
 
-from memreward_service.embedding.encoder import Vectors
+from memreward_service.arrays import Vectors
 
 QUERY_NEIGHBORS = 15
 THINKING_NEIGHBORS = 2

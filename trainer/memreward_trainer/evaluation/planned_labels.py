@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from memreward_proto.records import Experience
+from memreward_service.arrays import Floats
 from memreward_service.belief.metrics import auc
-from memreward_service.belief.posterior import Floats, KeyPosterior
+from memreward_service.belief.posterior import KeyPosterior, agreement_probability, belief_about
 from memreward_service.embedding.encoder import Encoder
-from memreward_service.engine.scorer import agreement_probability, belief_about
 from memreward_service.groups.batch import parse_group
 from memreward_service.labels.planner import OpenGroup, label_plan
 from memreward_trainer.evaluation.comparison import Progress, engine_beliefs, engine_probabilities

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from memreward_service.embedding.encoder import Encoder, Vectors
+from memreward_service.arrays import Vectors
+from memreward_service.embedding.encoder import Encoder
 from memreward_service.store import ExperienceStore
 
 SLICE = 128

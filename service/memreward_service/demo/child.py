@@ -1,4 +1,4 @@
-"""The child's side of the leash: `python -m memreward_service.commands.child serve …` ends with its parent.
+"""A child that ends with its parent: `python -m memreward_service.demo.child serve …`.
 
 The parent holds the other end of standard input. However the parent ends, SIGKILL included, the pipe closes
 then, and the service gets the SIGTERM that its parent could no longer send.
