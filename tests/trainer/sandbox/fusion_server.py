@@ -49,11 +49,11 @@ def listening(server: FakeServer) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            reply = server(httpx.Request("POST", "http://sandbox", content=body)).content
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(reply)))
+            reply = server(httpx.Request("POST", "http://sandbox", content=body))
+            self.send_response(reply.status_code)
+            self.send_header("Content-Length", str(len(reply.content)))
             self.end_headers()
-            self.wfile.write(reply)
+            self.wfile.write(reply.content)
 
         def log_message(self, *_: object) -> None:
             pass

@@ -17,7 +17,7 @@ from memreward_trainer.sandbox import launch
 from memreward_trainer.sandbox.answers import Answer, AnswerKind
 from memreward_trainer.sandbox.sandbox import LocalSandbox
 
-from .conftest import processes_of
+from .conftest import MARKER, processes_of
 
 Call = Callable[..., Awaitable[Answer]]
 WRITER = """
@@ -73,10 +73,10 @@ async def test_a_long_step_of_the_interpreter_is_killed(call: Call) -> None:
     assert (await call("def f():\n    return len(str(7 ** 9 ** 9))")).kind is not AnswerKind.VALUE
 
 
-async def test_a_program_that_sleeps_is_killed(tmp_path: Path, sandbox: LocalSandbox) -> None:
+async def test_a_program_that_sleeps_is_killed(sandbox: LocalSandbox) -> None:
     assert sandbox.isolation is not None
     limits = replace(sandbox.limits, wall_seconds=2.0)
-    impatient = LocalSandbox(sandbox.isolation, limits, allow_limits=True, packages=[str(tmp_path / "packages")])
+    impatient = LocalSandbox(sandbox.isolation, limits)
     async with impatient.program("import time\ndef f():\n    time.sleep(1000)") as program:
         answer = await program.call("f", [])
         assert (answer.kind, answer.message) == (AnswerKind.ENDED, "gave no answer in time")
@@ -120,7 +120,7 @@ async def test_noise_in_the_protocol_is_no_value(call: Call, noise: bytes) -> No
         assert (answer.kind, answer.message[:18]) == (AnswerKind.ENDED, "broke the protocol")
 
 
-async def test_no_file_can_be_written_outside(walled: LocalSandbox, tmp_path: Path) -> None:
+async def test_no_file_can_be_written_outside(sandbox: LocalSandbox, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.write_text("before")
     source = """
@@ -142,14 +142,14 @@ def f(mine):
             pass
     return done
 """
-    async with walled.program(source) as program:
+    async with sandbox.program(source) as program:
         assert (await program.call("f", [str(mine)])).encoded == []
     assert mine.read_text() == "before"
-    assert names_in(tmp_path) == {"mine", "packages"}
+    assert names_in(tmp_path) == {"mine"}
     assert "memreward-escaped" not in names_in(Path("/tmp")) | names_in(Path("/dev/shm")) | names_in(Path("/etc"))
 
 
-async def test_files_of_the_machine_cannot_be_read(walled: LocalSandbox, tmp_path: Path) -> None:
+async def test_files_of_the_machine_cannot_be_read(sandbox: LocalSandbox, tmp_path: Path) -> None:
     secret = tmp_path / "secret"
     secret.write_text("the tests")
     parent = os.getpid()
@@ -165,16 +165,19 @@ def f(paths):
     return readable
 """
     paths = [str(secret), "/etc/passwd", f"/proc/{parent}/mem", f"/proc/{parent}/environ", "/proc/self/maps", __file__]
-    async with walled.program(source) as program:
+    async with sandbox.program(source) as program:
         assert (await program.call("f", [paths])).encoded == []
         assert (await program.call("f", [["/dev/urandom"]])).encoded == ["/dev/urandom"]
 
 
-async def test_the_working_directory_is_empty_and_small(walled: LocalSandbox) -> None:
+async def test_the_working_directory_shows_nothing_and_is_small(sandbox: LocalSandbox) -> None:
     source = """
 import os
 def f():
-    before, written = os.listdir("."), 0
+    try:
+        before, written = os.listdir("."), 0
+    except PermissionError:
+        before, written = [], 0
     for number in range(100_000):
         try:
             with open(str(number), "wb") as file:
@@ -183,10 +186,10 @@ def f():
             break
     return [before, written]
 """
-    async with walled.program(source) as program:
+    async with sandbox.program(source) as program:
         before, written = (await program.call("f", [])).value
     assert before == []
-    assert written <= walled.limits.directory_bytes
+    assert written <= sandbox.limits.directory_bytes
 
 
 async def test_there_is_no_network(call: Call) -> None:
@@ -272,11 +275,10 @@ for _ in range(5):
 def f():
     return threading.active_count()
 """
-    marker = tmp_path / "packages"
     async with sandbox.program(source) as program:
         assert (await program.call("f", [])).encoded == 6
-        assert processes_of(marker) != []
-    assert processes_of(marker) == []
+        assert processes_of(tmp_path) != []
+    assert processes_of(tmp_path) == []
 
 
 async def test_a_cancelled_caller_leaves_no_process(sandbox: LocalSandbox, tmp_path: Path) -> None:
@@ -289,24 +291,23 @@ async def test_a_cancelled_caller_leaves_no_process(sandbox: LocalSandbox, tmp_p
 
     task = asyncio.create_task(caller())
     await loaded.wait()
-    assert processes_of(tmp_path / "packages") != []
+    assert processes_of(tmp_path) != []
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert processes_of(tmp_path / "packages") == []
+    assert processes_of(tmp_path) == []
 
 
 @pytest.mark.slow
 async def test_a_program_dies_with_the_trainer(sandbox: LocalSandbox, tmp_path: Path) -> None:
-    settings = {"allow_limits": True, "packages": [str(tmp_path / "packages")]}
     trainer = f"""
 import asyncio
 from memreward_trainer.sandbox import launch
 from memreward_trainer.sandbox.sandbox import Isolation, LocalSandbox
-launch.INTERPRETER = {launch.INTERPRETER!r}
+launch.ENVIRONMENT[{MARKER!r}] = {str(tmp_path)!r}
 STUBBORN = "import ctypes, time\\nctypes.CDLL(None).prctl(1, 0)\\ndef f(): time.sleep(1000)"
 async def main():
-    sandbox = LocalSandbox(Isolation({str(sandbox.isolation)!r}), **{settings!r})
+    sandbox = LocalSandbox(Isolation({str(sandbox.isolation)!r}))
     async with sandbox.program(STUBBORN) as program:
         print("loaded", flush=True)
         await program.call("f", [])
@@ -318,7 +319,7 @@ asyncio.run(main())
     process.kill()
     await process.wait()
     for _ in range(400):
-        if not processes_of(tmp_path / "packages"):
+        if not processes_of(tmp_path):
             break
         await asyncio.sleep(0.05)
-    assert processes_of(tmp_path / "packages") == []
+    assert processes_of(tmp_path) == []

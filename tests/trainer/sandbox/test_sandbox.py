@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 
 import pytest
 
 from memreward_trainer.sandbox import isolation as isolations
+from memreward_trainer.sandbox import sandbox as sandboxes
 from memreward_trainer.sandbox.answers import AnswerKind
 from memreward_trainer.sandbox.isolation import Isolation, SandboxUnavailable
 from memreward_trainer.sandbox.limits import Limits
@@ -131,24 +131,20 @@ async def test_programs_beyond_the_limit_wait_their_turn() -> None:
 async def test_auto_takes_the_strongest_that_works(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(isolations.shutil, "which", lambda _: None)
     chosen = await LocalSandbox().prepare()
-    assert chosen in (Isolation.NAMESPACES, Isolation.LANDLOCK, Isolation.LIMITS)
+    assert chosen is Isolation.LANDLOCK
     with pytest.raises(SandboxUnavailable, match="bwrap is not installed: install"):
         await LocalSandbox(Isolation.BUBBLEWRAP).prepare()
 
 
-async def test_limits_are_refused_and_loud_where_they_are_allowed(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    with pytest.raises(SandboxUnavailable, match="allow_limits is False"):
-        await LocalSandbox(Isolation.LIMITS).prepare()
+async def test_a_machine_that_isolates_nothing_runs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fails(isolation: Isolation, _: Limits) -> str:
+        return f"No {isolation} here."
 
-    async def works(self: LocalSandbox, isolation: Isolation) -> str | None:
-        return None if isolation is Isolation.LIMITS else "It does not work here."
-
-    monkeypatch.setattr(LocalSandbox, "_trial", works)
-    with caplog.at_level(logging.WARNING):
-        assert await LocalSandbox(allow_limits=True).prepare() is Isolation.LIMITS
-    assert "WITHOUT A WALL AROUND FILES" in caplog.text
+    monkeypatch.setattr(sandboxes, "missing_part", lambda _: None)
+    monkeypatch.setattr(sandboxes, "_trial", fails)
+    with pytest.raises(SandboxUnavailable, match=r"isolated here\. bubblewrap: No bubblewrap here\. landlock: No land"):
+        async with LocalSandbox().program("def f(): pass"):
+            pass
 
 
 async def test_other_systems_than_linux_are_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:

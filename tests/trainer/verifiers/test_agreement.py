@@ -11,8 +11,8 @@ from memreward_trainer.sandbox.sandbox import LocalSandbox
 from memreward_trainer.verifiers.agreement import verdicts_of
 from memreward_trainer.verifiers.choice_verifier import ChoiceVerifier
 from memreward_trainer.verifiers.code_verifier import CodeVerifier
-from memreward_trainer.verifiers.domain_verifier import DomainVerifier
 from memreward_trainer.verifiers.math_verifier import MathVerifier
+from memreward_trainer.verifiers.verdicts import Verifier
 
 ROLLOUTS = Path(__file__).resolve().parents[4] / "shared" / "data"
 
@@ -26,9 +26,9 @@ async def test_verdicts_agree_with_the_labels(name: str, every: int) -> None:
     agree = total = 0
     async with MathVerifier() as math:
         code = CodeVerifier(LocalSandbox())
-        verifier = DomainVerifier({"math": math, "qa": ChoiceVerifier(), "code": code})
+        verifiers: dict[str, Verifier] = {"math": math, "qa": ChoiceVerifier(), "code": code}
         for query in queries:
-            for _, label, verdict in await verdicts_of(query, verifier):
+            for _, label, verdict in await verdicts_of(query, verifiers):
                 total += 1
                 agree += verdict.label == label
     assert total >= 300

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
+from memreward_trainer.sandbox.answers import ScriptEnd
 from memreward_trainer.sandbox.isolation import SandboxUnavailable
 from memreward_trainer.sandbox.limits import Limits
-from memreward_trainer.sandbox.sandbox import LocalSandbox, Program
+from memreward_trainer.sandbox.program import Program
+from memreward_trainer.sandbox.sandbox import LocalSandbox
 from memreward_trainer.verifiers.code_verifier import CodeVerifier, python_program
 from memreward_trainer.verifiers.verdicts import Attempt, Ruling, Verdict
 
@@ -208,7 +211,7 @@ class NoSandbox:
         raise SandboxUnavailable("There is no sandbox.")
         yield
 
-    async def run_script(self, source: str, stdin: str) -> None:
+    async def run_script(self, source: str, stdin: str, limits: Limits | None = None) -> ScriptEnd:
         raise SandboxUnavailable("There is no sandbox.")
 
 
@@ -223,3 +226,13 @@ def test_the_program_is_the_last_fenced_block_or_the_whole_text() -> None:
     assert python_program("x = 3") == "x = 3"
     assert python_program("<think>```python\nx = 1\n```</think>```\nx = 4\n```").strip() == "x = 4"
     assert python_program("text", answer="x = 5") == "x = 5"
+
+
+async def test_the_time_of_the_tests_is_that_of_their_processes_and_not_of_their_queue() -> None:
+    program, test = "```python\nimport time\ntime.sleep(0.5)\nprint(7)\n```", '{"input": "", "output": "7"}'
+    verifier = CodeVerifier(LocalSandbox(concurrency=1), seconds=1.5)
+    attempts = [Attempt("Print 7.", program, "code", tests=(test,))] * 5
+    verdicts = await asyncio.gather(*map(verifier.verify, attempts))
+    assert [verdict.ruling for verdict in verdicts] == [Ruling.RIGHT] * 5
+    longer = await verifier.verify(Attempt("Print 7.", program, "code", tests=(test,) * 5))
+    assert longer == Verdict(Ruling.CANNOT_SAY, "the tests took more than 1.5 s")

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from memreward_trainer.verifiers import math_verifier
 from memreward_trainer.verifiers.math_verifier import MathVerifier
 from memreward_trainer.verifiers.math_worker import compare
 from memreward_trainer.verifiers.verdicts import Attempt, Ruling, Verdict
 
+FAKE_WORKER = (sys.executable, str(Path(__file__).with_name("fake_math_worker.py")))
 TOWER = "9^{9^{9^{9^{9}}}}"
 
 
@@ -68,8 +72,33 @@ async def test_a_cancelled_question_does_not_answer_the_next_one() -> None:
         assert (await verifier.verify(attempt("\\boxed{x+y+3}", "y+x+2"))).ruling is Ruling.WRONG
 
 
+async def test_a_comparison_that_hangs_holds_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(math_verifier, "WORKER", FAKE_WORKER)
+    ended: list[tuple[str, Ruling]] = []
+
+    async def ask(answer: str) -> None:
+        verdict = await verifier.verify(attempt(f"\\boxed{{{answer}}}", "x+1"))
+        ended.append((answer, verdict.ruling))
+
+    async with MathVerifier(seconds=3.0) as verifier:
+        await asyncio.gather(ask("hang+x"), ask("y+1"), ask("wrong+x"))
+        assert ended == [("y+1", Ruling.RIGHT), ("wrong+x", Ruling.WRONG), ("hang+x", Ruling.CANNOT_SAY)]
+        await ask("z+1")
+    assert ended[-1] == ("z+1", Ruling.RIGHT)
+
+
+async def test_waiting_for_a_process_takes_nothing_from_the_time_of_a_comparison(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(math_verifier, "WORKER", FAKE_WORKER)
+    async with MathVerifier(seconds=2.0, processes=1) as verifier:
+        asked = (verifier.verify(attempt(f"\\boxed{{x+{number}}}", "x+y")) for number in range(10))
+        verdicts = await asyncio.gather(*asked)
+    assert [verdict.ruling for verdict in verdicts] == [Ruling.RIGHT] * 10
+
+
 async def test_a_process_that_does_not_start_cannot_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("memreward_trainer.verifiers.math_verifier.sys.executable", "/no/such/python")
+    monkeypatch.setattr(math_verifier, "WORKER", ("/no/such/python",))
     async with MathVerifier() as verifier:
         told = await verifier.verify(attempt("\\boxed{2x}", "x+x"))
     assert told.ruling is Ruling.CANNOT_SAY

@@ -3,13 +3,18 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from memreward_trainer.verifiers.choice_verifier import ChoiceVerifier
-from memreward_trainer.verifiers.domain_verifier import DomainVerifier
 from memreward_trainer.verifiers.external_verifier import CommandVerifier, UrlVerifier
 from memreward_trainer.verifiers.text_verifier import TextVerifier
 from memreward_trainer.verifiers.verdicts import Attempt, Ruling, Verdict
@@ -31,16 +36,14 @@ async def test_a_choice_is_compared_as_letter_or_option(response: str, truth: st
 
 
 @pytest.mark.parametrize(
-    ("answer", "truth", "exact", "normalised"),
-    [("Ada Lovelace", "Ada Lovelace", "right", "right"), (" Ada\n", "Ada", "right", "right"),
-     ("the ada, lovelace!", "Ada Lovelace", "wrong", "right"), ("1,000", "1000.0", "wrong", "right"),
-     ("Ada", "Ada Lovelace", "wrong", "wrong"), ("", "Ada", "wrong", "wrong"), ("B", '["A", "B"]', "right", "right"),
-     ("[A", "[A", "right", "right"), ("A", "  ", "cannot_say", "cannot_say"), ("A", "[]", "cannot_say", "cannot_say")],
+    ("answer", "truth", "ruling"),
+    [("Ada Lovelace", "Ada Lovelace", "right"), (" Ada\n", "Ada", "right"), ("Ada", "Ada Lovelace", "wrong"),
+     ("the ada, lovelace!", "Ada Lovelace", "right"), ("1,000", "1000.0", "right"), ("", "Ada", "wrong"),
+     ("B", '["A", "B"]', "right"), ("[A", "[A", "right"), ("A", "  ", "cannot_say"), ("A", "[]", "cannot_say")],
 )  # fmt: skip
-async def test_a_text_is_compared_exactly_or_by_its_words(answer: str, truth: str, exact: str, normalised: str) -> None:
+async def test_a_text_is_compared_by_its_words(answer: str, truth: str, ruling: str) -> None:
     attempt = Attempt("Who?", answer, "text", answer=answer, ground_truth=truth)
-    assert (await TextVerifier(exact=True).verify(attempt)).ruling == exact
-    assert (await TextVerifier().verify(attempt)).ruling == normalised
+    assert (await TextVerifier().verify(attempt)).ruling == ruling
 
 
 def command(body: str, seconds: float = 20.0) -> CommandVerifier:
@@ -98,47 +101,66 @@ def _alive(pid: str) -> bool:
 async def test_a_command_that_does_not_exist_cannot_say() -> None:
     told = await CommandVerifier(["/no/such/command"]).verify(TEXT)
     assert told.ruling is Ruling.CANNOT_SAY
-    with pytest.raises(ValueError, match="give a program and its arguments"):
-        CommandVerifier([])
 
 
-def url(reply: httpx.Response | Exception) -> tuple[UrlVerifier, list[httpx.Request]]:
-    seen: list[httpx.Request] = []
+@contextmanager
+def grader(status: int, reply: str, wait: float = 0.0) -> Iterator[tuple[UrlVerifier, list[bytes]]]:
+    """A verifier that asks a real server with this answer, and what the server was posted."""
+    seen: list[bytes] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(request)
-        if isinstance(reply, Exception):
-            raise reply
-        return reply
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            seen.append(self.rfile.read(int(self.headers["Content-Length"])))
+            time.sleep(wait)
+            with suppress(BrokenPipeError):
+                self.send_response(status)
+                self.end_headers()
+                self.wfile.write(reply.encode())
 
-    headers = {"authorization": "Bearer key"}
-    return UrlVerifier("http://judge/verify", 5.0, headers, httpx.MockTransport(answer)), seen
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
+        threading.Thread(target=listener.serve_forever, daemon=True).start()
+        yield UrlVerifier(f"http://127.0.0.1:{listener.server_port}/verify", seconds=1.0), seen
+        listener.shutdown()
 
 
 async def test_a_url_is_posted_the_attempt_and_says_its_ruling() -> None:
-    verifier, seen = url(httpx.Response(200, json={"ruling": "wrong", "reason": "an expert"}))
-    assert await verifier.verify(TEXT) == Verdict(Ruling.WRONG, "an expert")
-    assert seen[0].headers["authorization"] == "Bearer key"
-    assert json.loads(seen[0].content) == {
+    with grader(200, '{"ruling": "wrong", "reason": "an expert"}') as (verifier, seen):
+        assert await verifier.verify(TEXT) == Verdict(Ruling.WRONG, "an expert")
+    assert json.loads(seen[0]) == {
         "query": "Who?", "response": "It is Ada.", "domain": "text", "answer": "Ada", "ground_truth": "Ada",
         "tests": [],
     }  # fmt: skip
 
 
+async def test_verifications_share_one_client(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[httpx.AsyncClient] = []
+
+    class Counted(httpx.AsyncClient):
+        def __init__(self, **options: Any) -> None:
+            opened.append(self)
+            super().__init__(**options)
+
+    monkeypatch.setattr(httpx, "AsyncClient", Counted)
+    with grader(200, '{"ruling": "right"}') as (verifier, seen):
+        verdicts = await asyncio.gather(*(verifier.verify(TEXT) for _ in range(8)))
+    assert [verdict.ruling for verdict in verdicts] == [Ruling.RIGHT] * 8
+    assert (len(seen), len(opened)) == (8, 1)
+
+
 @pytest.mark.parametrize(
-    "reply",
-    [httpx.Response(500, json={"ruling": "right"}), httpx.Response(200, text="right"), httpx.ConnectError("refused"),
-     httpx.ReadTimeout("slow"), httpx.Response(200, json={"ruling": "maybe"})],
+    ("status", "reply", "wait", "reason"),
+    [(500, '{"ruling": "right"}', 0, "status 500"), (200, "right", 0, "is not"),
+     (200, '{"ruling": "maybe"}', 0, "is not"), (200, '{"ruling": "right"}', 1.5, "no answer in 1 s")],
 )  # fmt: skip
-async def test_a_url_that_fails_cannot_say(reply: httpx.Response | Exception) -> None:
-    assert (await url(reply)[0].verify(TEXT)).ruling is Ruling.CANNOT_SAY
-
-
-async def test_each_domain_has_its_verifier() -> None:
-    verifier = DomainVerifier({"text": TextVerifier(), "qa": ChoiceVerifier()})
-    assert (await verifier.verify(TEXT)).ruling is Ruling.RIGHT
-    told = await verifier.verify(Attempt("1+1?", "2", "math", ground_truth="2"))
-    assert told == Verdict(Ruling.CANNOT_SAY, "there is no verifier for the domain math")
+async def test_a_url_that_fails_cannot_say(status: int, reply: str, wait: float, reason: str) -> None:
+    with grader(status, reply, wait) as (verifier, _):
+        verdict = await verifier.verify(TEXT)
+    assert verdict.ruling is Ruling.CANNOT_SAY
+    assert reason in verdict.reason
+    assert (await verifier.verify(TEXT)).reason.startswith("the verifier's URL failed: ConnectError")
 
 
 def test_a_verdict_is_a_label_or_none() -> None:

@@ -1,14 +1,15 @@
 """The sandbox for model-written programs. READ FIRST: sandbox.py, then in the order of a program's life:
 
 limits.py        how much a program may use
-isolation.py     what stands between it and the machine, from the strongest to the weakest
+isolation.py     what stands between it and the machine: bubblewrap, else Landlock
 launch.py        the command line of a process that knows nothing of the trainer
 process.py       that process seen from outside: JSON lines, a clock, an end that leaves nothing
+program.py       a program that was loaded, and the calls of its functions
 literals.py      plain values as JSON: all that crosses the wall
 fusion.py        the same programs on a SandboxFusion server
 
 Inside the sandbox:
-  confinement.py     what a process does to itself first: namespaces.py, landlock.py, system_calls.py
+  confinement.py     what a process does to itself first: landlock.py, system_calls.py
   function_server.py holds one program and calls its functions
   script_runner.py   becomes one script
   test_runner.py     runs the tests of a query, beside the sandbox, and reaches the program only through calls

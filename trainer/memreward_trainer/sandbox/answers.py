@@ -51,6 +51,8 @@ class ScriptEnd:
     output: str = ""
     status: int = 0
     message: str = ""
+    seconds: float = 0.0
+    """How long it ran, by the clock."""
 
 
 def answer_of(reply: dict[str, Any]) -> Answer:

@@ -21,7 +21,7 @@ import random
 import signal
 from typing import Any, TextIO
 
-from memreward_trainer.sandbox.confinement import confine
+from memreward_trainer.sandbox.confinement import confine, protocol_pipes
 from memreward_trainer.sandbox.literals import TooLarge, decode, encode
 
 MESSAGE_CHARS = 300
@@ -34,7 +34,7 @@ class CallTimedOut(BaseException):
 
 def serve() -> None:
     """Answer calls until the other side closes its pipe."""
-    requests, replies = _pipes()
+    requests, replies = protocol_pipes()
     job = json.loads(requests.readline())
     try:
         confine(job["plan"])
@@ -54,15 +54,6 @@ def serve() -> None:
         request = json.loads(line)
         answer = _answers if "rows" in request else _answer
         _send(replies, answer(request, space, job["call_seconds"]))
-
-
-def _pipes() -> tuple[TextIO, TextIO]:
-    """The pipes of the protocol; the program finds /dev/null in their place, so that its prints go nowhere."""
-    requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open("/dev/null", os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nowhere, standard)
-    return requests, replies
 
 
 def _run(source: str, space: dict[str, Any], seconds: float) -> dict[str, Any] | None:

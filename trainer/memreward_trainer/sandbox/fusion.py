@@ -11,17 +11,18 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
 
+from memreward_trainer.adapter.kept_client import KeptClient
 from memreward_trainer.sandbox.answers import Answer, AnswerKind, ScriptEnd, answer_of
 from memreward_trainer.sandbox.isolation import SandboxUnavailable
 from memreward_trainer.sandbox.launch import python_source
 from memreward_trainer.sandbox.limits import Limits
-from memreward_trainer.sandbox.sandbox import Program
+from memreward_trainer.sandbox.program import Program, program_job
 
 TRANSFER_SECONDS = 10.0
 """Time for a request beyond what the program may take."""
@@ -32,37 +33,51 @@ ISOLATED_BY_THE_SERVER = {"isolation": "server"}
 class FusionSandbox:
     """Programs on a SandboxFusion server, at most `concurrency` at once."""
 
-    def __init__(
-        self,
-        url: str,
-        limits: Limits | None = None,
-        *,
-        concurrency: int = 16,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """`url`: that of `run_code`; `transport`: for tests."""
+    def __init__(self, url: str, limits: Limits | None = None, *, concurrency: int = 16) -> None:
+        """`url`: that of `run_code`."""
         self.limits = limits or Limits()
-        self._url, self._transport = url, transport
+        self._url, self._client = url, KeptClient()
         self._permits = asyncio.Semaphore(concurrency)
 
     @asynccontextmanager
     async def program(self, source: str, prelude: str = "", limits: Limits | None = None) -> AsyncIterator[Program]:
         """Load `source` once, to see what it defines."""
-        program = _FusionProgram(self, source, prelude, limits or self.limits)
-        await program.load()
+        used = limits or self.limits
+        job = program_job(ISOLATED_BY_THE_SERVER, source, prelude, used)
+
+        async def exchange(message: dict[str, Any]) -> dict[str, Any] | Answer:
+            return await self._exchanged([job] if message is job else [job, message], used)
+
+        program = Program(exchange, used)
+        await program.load(job)
         yield program
 
-    async def run_script(self, source: str, stdin: str) -> ScriptEnd:
+    async def run_script(self, source: str, stdin: str, limits: Limits | None = None) -> ScriptEnd:
         """Run `source` as a script."""
-        status, result = await self.run(source, stdin, self.limits)
+        status, result = await self._run(source, stdin, limits or self.limits)
+        seconds = float(result.get("execution_time") or 0.0)
         if status == "TimeLimitExceeded":
-            return ScriptEnd(AnswerKind.ENDED, message="gave no answer in time")
+            return ScriptEnd(AnswerKind.ENDED, message="gave no answer in time", seconds=seconds)
         output = str(result.get("stdout") or "")
         if len(output.encode()) > self.limits.output_bytes:
-            return ScriptEnd(AnswerKind.TOO_LARGE, message="printed too much")
-        return ScriptEnd(AnswerKind.VALUE, output, int(result.get("return_code") or 0))
+            return ScriptEnd(AnswerKind.TOO_LARGE, message="printed too much", seconds=seconds)
+        return ScriptEnd(AnswerKind.VALUE, output, int(result.get("return_code") or 0), seconds=seconds)
 
-    async def run(self, code: str, stdin: str, limits: Limits) -> tuple[str, dict[str, Any]]:
+    async def _exchanged(self, messages: list[dict[str, Any]], limits: Limits) -> dict[str, Any] | Answer:
+        """The reply to the last of the messages; an Answer where the process ended before it."""
+        stdin = "".join(json.dumps(message) + "\n" for message in messages)
+        status, result = await self._run(python_source("function_server"), stdin, limits)
+        if status == "TimeLimitExceeded":
+            return Answer(AnswerKind.ENDED, message="gave no answer in time")
+        try:
+            replies = [json.loads(line) for line in str(result.get("stdout") or "").splitlines()]
+        except (ValueError, RecursionError):
+            return answer_of({})
+        if len(replies) != len(messages) or not isinstance(replies[-1], dict):
+            return Answer(AnswerKind.ENDED, message=f"ended by itself with status {result.get('return_code')}")
+        return replies[-1]
+
+    async def _run(self, code: str, stdin: str, limits: Limits) -> tuple[str, dict[str, Any]]:
         """(status of the run, the server's `run_result`). Raises SandboxUnavailable where the server ran nothing."""
         seconds = math.ceil(limits.wall_seconds)
         request = {
@@ -70,70 +85,14 @@ class FusionSandbox:
             "memory_limit_MB": limits.memory_bytes // 2**20, "files": {}, "fetch_files": [],
         }  # fmt: skip
         try:
-            async with (
-                self._permits,
-                httpx.AsyncClient(transport=self._transport, timeout=2 * seconds + TRANSFER_SECONDS) as client,
-            ):
-                reply = await client.post(self._url, json=request)
-                reply.raise_for_status()
-                told = reply.json()
-                result = told["run_result"]
-                status = str(result["status"])
+            async with self._permits:
+                content = json.dumps(request).encode()
+                reply = await self._client.post(self._url, content, 2 * seconds + TRANSFER_SECONDS)
+            answer = reply.raise_for_status().json()
+            result = answer["run_result"]
+            status = str(result["status"])
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, KeyError, TypeError) as error:
             raise SandboxUnavailable(f"The sandbox server {self._url} ran nothing: {type(error).__name__}.") from error
-        if told.get("status") == "SandboxError" or status == "Error":
+        if answer.get("status") == "SandboxError" or status == "Error":
             raise SandboxUnavailable(f"The sandbox server {self._url} reports an error of its own.")
         return status, result
-
-
-class _FusionProgram:
-    """A program that is sent anew with every run."""
-
-    def __init__(self, sandbox: FusionSandbox, source: str, prelude: str, limits: Limits) -> None:
-        self._sandbox, self._limits = sandbox, limits
-        self._job = {
-            "plan": ISOLATED_BY_THE_SERVER,
-            "program": source,
-            "prelude": prelude,
-            "call_seconds": limits.call_seconds,
-        }
-        self.functions: frozenset[str] = frozenset()
-        self.failure: Answer | None = None
-
-    async def load(self) -> None:
-        reply = await self._replies([])
-        if isinstance(reply, Answer):
-            self.failure = reply
-        elif isinstance(names := reply[0].get("ready"), list):
-            self.functions = frozenset(name for name in names if isinstance(name, str))
-        else:
-            self.failure = answer_of(reply[0])
-
-    async def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Answer:
-        reply = await self._replies([{"call": name, "args": list(args), "kwargs": dict(kwargs or {})}])
-        return reply if isinstance(reply, Answer) else answer_of(reply[-1])
-
-    async def call_rows(self, name: str, rows: Sequence[Sequence[Any]], most_late: int) -> list[Answer]:
-        most_chars = self._limits.output_bytes // max(1, len(rows))
-        request = {"call": name, "rows": list(rows), "most_late": most_late, "most_chars": most_chars}
-        reply = await self._replies([request])
-        answers = reply[-1].get("rows") if isinstance(reply, list) else None
-        if isinstance(reply, list) and isinstance(answers, list) and len(answers) == len(rows):
-            return [answer_of(answer) if isinstance(answer, dict) else answer_of({}) for answer in answers]
-        return [reply if isinstance(reply, Answer) else answer_of({})] * len(rows)
-
-    async def _replies(self, requests: list[dict[str, Any]]) -> list[dict[str, Any]] | Answer:
-        """One line for loading and one a request; an Answer where the process ended before the last of them."""
-        if self.failure is not None:
-            return self.failure
-        stdin = "".join(json.dumps(message) + "\n" for message in (self._job, *requests))
-        status, result = await self._sandbox.run(python_source("function_server"), stdin, self._limits)
-        if status == "TimeLimitExceeded":
-            return Answer(AnswerKind.ENDED, message="gave no answer in time")
-        try:
-            replies = [json.loads(line) for line in str(result.get("stdout") or "").splitlines()]
-        except (ValueError, RecursionError):
-            return answer_of({})
-        if len(replies) != 1 + len(requests) or not all(isinstance(reply, dict) for reply in replies):
-            return Answer(AnswerKind.ENDED, message=f"ended by itself with status {result.get('return_code')}")
-        return replies

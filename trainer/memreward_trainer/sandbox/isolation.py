@@ -1,21 +1,16 @@
-"""What stands between a model-written program and the machine, from the strongest to the weakest.
+"""What stands between a model-written program and the machine, the stronger first.
 
 | isolation | network | writes | reads | what it needs |
 |---|---|---|---|---|
 | bubblewrap | none | an empty folder in memory | interpreter, shared libraries | the tool `bwrap`, user namespaces |
-| namespaces | none | an empty folder in memory | interpreter, shared libraries | root, or user namespaces |
 | landlock | none | nothing | interpreter, shared libraries; that a file exists | Linux 5.13 |
-| limits | none | what its user may write | **what its user may read** | Linux |
 
-In all four a program can start no process, send no signal and open no socket (system_calls.py), and has the same
-limits on time, memory, files and output. `limits` has no wall around files. Where the trainer does not run as root, the
-program is then the same user as the trainer, and /proc gives it the trainer's environment and memory too: it can fool
-everything. So it is refused, unless `LocalSandbox(allow_limits=True)` asks for it, which is answered with a warning.
+In both a program can start no process, send no signal and open no socket (system_calls.py), and has the same limits on
+time, memory, files and output. A machine that has neither runs no programs.
 """
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import sys
@@ -23,15 +18,11 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from memreward_trainer.sandbox.launch import ENVIRONMENT, INTERPRETER
+from memreward_trainer.sandbox.launch import INTERPRETER
 from memreward_trainer.sandbox.limits import Limits
 
 SYSTEM_FILES = ("/usr/lib", "/usr/lib64", "/lib", "/lib64", "/etc/ld.so.cache")
 """Shared libraries that an interpreter loads."""
-FIRST_USER, USERS = 61_184, 4_096
-"""Users that no account has: the range that systemd gives to services for a while. Root becomes one of them."""
-
-_users = itertools.count()
 
 
 class Isolation(StrEnum):
@@ -39,12 +30,10 @@ class Isolation(StrEnum):
 
     AUTO = "auto"
     BUBBLEWRAP = "bubblewrap"
-    NAMESPACES = "namespaces"
     LANDLOCK = "landlock"
-    LIMITS = "limits"
 
 
-STRONGEST_FIRST = (Isolation.BUBBLEWRAP, Isolation.NAMESPACES, Isolation.LANDLOCK, Isolation.LIMITS)
+STRONGEST_FIRST = (Isolation.BUBBLEWRAP, Isolation.LANDLOCK)
 """The order in which AUTO tries them."""
 
 
@@ -53,7 +42,7 @@ class SandboxUnavailable(Exception):
 
 
 def missing_part(isolation: Isolation) -> str | None:
-    """What this machine visibly lacks for `isolation`, as a sentence; None where only a trial can tell."""
+    """What this machine visibly lacks for `isolation`, as a sentence; None where only a trial shows it."""
     if sys.platform != "linux":
         return "Isolation needs Linux: run the trainer in a container, or give the URL of a sandbox service."
     if isolation is Isolation.BUBBLEWRAP and shutil.which("bwrap") is None:
@@ -61,36 +50,30 @@ def missing_part(isolation: Isolation) -> str | None:
     return None
 
 
-def readable_files(packages: tuple[str, ...]) -> list[str]:
-    """Files and folders that a program may read: shared libraries, the library of Python, and `packages`."""
-    library = str(Path(sys.base_prefix) / "lib")
-    found = [path for path in (*SYSTEM_FILES, library, *packages) if Path(path).exists()]
+def readable_files() -> list[str]:
+    """Files and folders that a program may read: shared libraries, and the library of Python."""
+    found = [path for path in (*SYSTEM_FILES, str(Path(sys.base_prefix) / "lib")) if Path(path).exists()]
     return [path for path in found if not any(_inside(path, other) for other in found)]
 
 
-def confinement_plan(isolation: Isolation, limits: Limits, packages: tuple[str, ...], folder: str) -> dict[str, Any]:
-    """What confinement.py does inside; `folder` is an empty one made for this program."""
+def confinement_plan(isolation: Isolation, limits: Limits) -> dict[str, Any]:
+    """What confinement.py does inside."""
     return {
         "isolation": isolation.value,
-        "parent": None if isolation is Isolation.BUBBLEWRAP else os.getpid(),
-        "root": folder,
-        "readable": readable_files(packages) + (["/dev/urandom", folder] if isolation is Isolation.LANDLOCK else []),
-        "user": FIRST_USER + next(_users) % USERS,
+        "parent": os.getpid(),
+        "readable": [*readable_files(), "/dev/urandom"],
         "cpu_seconds": limits.cpu_seconds,
         "memory_bytes": limits.memory_bytes,
         "file_bytes": limits.file_bytes,
-        "directory_bytes": limits.directory_bytes,
         "open_files": limits.open_files,
     }
 
 
-def isolated_command(
-    isolation: Isolation, command: tuple[str, ...], limits: Limits, packages: tuple[str, ...]
-) -> tuple[str, ...]:
-    """`command` in the hands of the tool that isolates it; itself where it isolates itself (confinement.py)."""
+def isolated_command(isolation: Isolation, command: tuple[str, ...], limits: Limits) -> tuple[str, ...]:
+    """`command` in the hands of bubblewrap; itself where it isolates itself (confinement.py)."""
     if isolation is not Isolation.BUBBLEWRAP:
         return command
-    binds = [part for path in (*readable_files(packages), INTERPRETER) for part in ("--ro-bind", path, path)]
+    binds = [part for path in (*readable_files(), INTERPRETER) for part in ("--ro-bind", path, path)]
     devices = [part for path in ("/dev/null", "/dev/zero", "/dev/urandom") for part in ("--dev-bind", path, path)]
     return (
         shutil.which("bwrap") or "bwrap",
@@ -99,7 +82,6 @@ def isolated_command(
         *devices,
         *("--size", str(limits.directory_bytes), "--perms", "1777", "--tmpfs", "/work", "--chdir", "/work"),
         *("--remount-ro", "/"),
-        *(part for name, value in ENVIRONMENT.items() for part in ("--setenv", name, value)),
         "--",
         *command,
     )

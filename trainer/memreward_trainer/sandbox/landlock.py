@@ -46,7 +46,15 @@ def restrict_files(readable: Iterable[str]) -> None:
     os.close(ruleset)
 
 
+def drop_capabilities() -> None:
+    """Give up every capability, those of a root without a name included. Raises OSError."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    head = ctypes.create_string_buffer(struct.pack("Ii", 0x20080522, 0), 8)
+    none = ctypes.create_string_buffer(bytes(24), 24)
+    _checked(libc.capset(head, none))
+
+
 def _checked(result: int) -> int:
     if result < 0:
-        raise OSError(ctypes.get_errno(), "the kernel refuses a Landlock rule")
+        raise OSError(ctypes.get_errno(), "the kernel refuses to confine a process by Landlock")
     return result

@@ -10,7 +10,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-SHARED = ("literals", "landlock", "namespaces", "system_calls", "confinement")
+SHARED = ("literals", "landlock", "system_calls", "confinement")
 """Modules that every process of the sandbox gets, in the order of their imports."""
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
@@ -29,21 +29,18 @@ import sys, types
 for name, source in {modules!r}:
     module = sys.modules[name] = types.ModuleType(name)
     exec(compile(source, name, "exec"), module.__dict__)
-sys.path[:0] = {packages!r}
 exec(compile({main!r}, "__main__", "exec"))
 """
 
 
-@lru_cache(maxsize=16)
-def python_source(main: str, packages: tuple[str, ...] = ()) -> str:
-    """One source with the module `main` of this folder and all it needs; `packages` are folders to import from."""
+@lru_cache(maxsize=8)
+def python_source(main: str) -> str:
+    """One source with the module `main` of this folder and all it needs."""
     folder = Path(__file__).parent
     modules = [(f"{__package__}.{name}", (folder / f"{name}.py").read_text(encoding="utf-8")) for name in SHARED]
-    return _START.format(
-        modules=modules, packages=list(packages), main=(folder / f"{main}.py").read_text(encoding="utf-8")
-    )
+    return _START.format(modules=modules, main=(folder / f"{main}.py").read_text(encoding="utf-8"))
 
 
-def python_command(main: str, packages: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The command line that runs `python_source` of the same arguments."""
-    return (INTERPRETER, "-s", "-S", "-B", "-P", "-c", python_source(main, packages))
+def python_command(main: str) -> tuple[str, ...]:
+    """The command line that runs `python_source(main)`."""
+    return (INTERPRETER, "-s", "-S", "-B", "-P", "-c", python_source(main))

@@ -65,6 +65,11 @@ class SandboxProcess:
         # Also when the caller is cancelled: a process that was killed ends at once.
         await asyncio.shield(self._drained())
 
+    @property
+    def seconds(self) -> float:
+        """How long it was waited for so far."""
+        return self._wall_seconds - self._seconds_left
+
     async def send(self, message: dict[str, Any]) -> None:
         """Write one line. A process that has ended is noticed by `receive`."""
         assert self._process.stdin is not None

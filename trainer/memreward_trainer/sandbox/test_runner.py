@@ -16,15 +16,16 @@ import builtins
 import json
 import os
 import random
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
 
-from memreward_trainer.sandbox.confinement import limit_resources
+from memreward_trainer.sandbox.confinement import limit_resources, protocol_pipes
 from memreward_trainer.sandbox.literals import NotPlain, TooLarge, decode, encode, holds_opaque
-from memreward_trainer.sandbox.system_calls import process_control
+from memreward_trainer.sandbox.system_calls import PR_SET_PDEATHSIG, process_control
 
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+PR_SET_DUMPABLE = 4
 REASON_CHARS = 300
 """Characters of a reason."""
 
@@ -39,14 +40,11 @@ class Unusable(Exception):
 
 def run() -> None:
     """Run the tests and say how they ended."""
-    requests, replies = os.fdopen(os.dup(0), encoding="utf-8"), os.fdopen(os.dup(1), "w", encoding="utf-8")
-    nowhere = os.open("/dev/null", os.O_RDWR)
-    for standard in (0, 1, 2):
-        os.dup2(nowhere, standard)
+    requests, replies = protocol_pipes()
     job = json.loads(requests.readline())
     limit_resources(job["plan"])
     if sys.platform == "linux":
-        process_control(PR_SET_PDEATHSIG, 9)
+        process_control(PR_SET_PDEATHSIG, signal.SIGKILL)
         # A program that runs as the same user must not be able to write into this process.
         process_control(PR_SET_DUMPABLE, 0)
     wire = Wire(requests, replies)

@@ -6,6 +6,7 @@ Two processes: the program, isolated in the sandbox, and the tests, which are tr
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import logging
@@ -16,9 +17,11 @@ from memreward_service.groups.answers import parse_rollout
 from memreward_trainer.sandbox.answers import Answer, AnswerKind
 from memreward_trainer.sandbox.isolation import SandboxUnavailable
 from memreward_trainer.sandbox.launch import python_command
+from memreward_trainer.sandbox.limits import Limits
 from memreward_trainer.sandbox.process import OutputTooLarge, ProcessEnded, SandboxProcess, TimeUp
+from memreward_trainer.sandbox.program import Program
 from memreward_trainer.sandbox.query_code import QueryCode, query_code
-from memreward_trainer.sandbox.sandbox import Program, Sandbox
+from memreward_trainer.sandbox.sandbox import Sandbox
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 
 TEST_MEMORY_BYTES = 2 * 2**30
@@ -32,8 +35,9 @@ log = logging.getLogger(__name__)
 class CodeVerifier:
     """Runs tests of functions (HumanEval's `check(candidate)`, plain assertions) and tests of scripts."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, seconds: float = 60.0) -> None:
+        """`seconds`: time for all tests of one program, the wait for the sandbox aside."""
+        self._sandbox, self._seconds = sandbox, seconds
 
     async def verify(self, attempt: Attempt) -> Verdict:
         """Right when all tests pass; cannot say without tests, or where they or the sandbox fail by themselves."""
@@ -52,8 +56,14 @@ class CodeVerifier:
             return cannot_say(f"the sandbox failed: {error}")
 
     async def _scripts(self, program: str, tests: list[tuple[str, str]]) -> Verdict:
+        left = self._seconds
         for number, (given, expected) in enumerate(tests, 1):
-            end = await self._sandbox.run_script(program, given)
+            limits = self._sandbox.limits
+            used = dataclasses.replace(limits, wall_seconds=min(limits.wall_seconds, left))
+            end = await self._sandbox.run_script(program, given, used)
+            left -= end.seconds
+            if left <= 0:
+                return cannot_say(f"the tests took more than {self._seconds:g} s")
             if end.kind is AnswerKind.UNDECIDED:
                 return cannot_say(f"test {number}: the program {end.message}")
             if end.kind is not AnswerKind.VALUE:
@@ -69,12 +79,13 @@ class CodeVerifier:
             if (failure := program.failure) is not None:
                 reason = f"the program {failure.message}"
                 return cannot_say(reason) if failure.kind is AnswerKind.UNDECIDED else wrong(reason)
-            command, seconds = python_command("test_runner"), self._sandbox.limits.wall_seconds
-            async with SandboxProcess(command, MOST_CALL_BYTES, seconds) as runner:
+            limits, command = self._sandbox.limits, python_command("test_runner")
+            async with SandboxProcess(command, MOST_CALL_BYTES, limits.wall_seconds) as runner:
                 try:
-                    await runner.send(_test_job(self._sandbox, program, code, tests))
-                    return await _carry(runner, program)
-                except TimeUp:
+                    async with asyncio.timeout(self._seconds):
+                        await runner.send(_test_job(limits, program, code, tests))
+                        return await _carry(runner, program)
+                except (TimeUp, TimeoutError):
                     return cannot_say("the tests did not end in time")
                 except (ProcessEnded, OutputTooLarge, ValueError) as error:
                     return cannot_say(f"the tests failed by themselves: their process {error or 'wrote too much'}")
@@ -82,9 +93,7 @@ class CodeVerifier:
 
 def python_program(response: str, answer: str | None = None) -> str:
     """The program in a response: its last fenced block, else the whole text; or the answer that was given."""
-    return (
-        parse_rollout(Query("", "", Domain.CODE), Rollout(response, answer=answer)).answer if answer is None else answer
-    )
+    return parse_rollout(Query("", "", Domain.CODE), Rollout(response)).answer if answer is None else answer
 
 
 def script_tests(test: str) -> list[tuple[str, str]]:
@@ -125,10 +134,9 @@ def _reply(answer: Answer) -> dict[str, Any]:
             return {"fault": f"the program {answer.message}"}
 
 
-def _test_job(sandbox: Sandbox, program: Program, code: QueryCode, tests: tuple[str, ...]) -> dict[str, Any]:
-    limits = dataclasses.asdict(sandbox.limits) | {"memory_bytes": TEST_MEMORY_BYTES}
+def _test_job(limits: Limits, program: Program, code: QueryCode, tests: tuple[str, ...]) -> dict[str, Any]:
     return {
-        "plan": limits,
+        "plan": dataclasses.asdict(limits) | {"memory_bytes": TEST_MEMORY_BYTES},
         "tests": list(tests),
         "query_code": code.given,
         "functions": sorted(program.functions),

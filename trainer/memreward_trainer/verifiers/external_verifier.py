@@ -1,6 +1,6 @@
 """A verifier of the user's own: a command that reads JSON, or a URL that takes it. An expert queue, a judge, a checker.
 
-It gets {"query", "response", "domain", "answer", "ground_truth", "tests"} and tells {"ruling": "right" | "wrong" |
+It gets {"query", "response", "domain", "answer", "ground_truth", "tests"} and says {"ruling": "right" | "wrong" |
 "cannot_say", "reason"?}. Whatever else happens (no answer in time, an exit status, a status of HTTP, another text)
 means that it cannot say; only its own word makes a label.
 """
@@ -14,10 +14,11 @@ import json
 import os
 import signal
 from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import httpx
 
+from memreward_trainer.adapter.kept_client import KeptClient
 from memreward_trainer.verifiers.verdicts import Attempt, Ruling, Verdict, cannot_say
 
 LONGEST_REPLY = 1_000_000
@@ -29,8 +30,6 @@ class CommandVerifier:
 
     def __init__(self, command: Sequence[str], seconds: float = 60.0) -> None:
         """`command`: program and arguments, no shell; `seconds`: after them it is killed with its children."""
-        if not command:
-            raise ValueError("The command of the verifier is empty: give a program and its arguments.")
         self._command, self._seconds = tuple(command), seconds
 
     async def verify(self, attempt: Attempt) -> Verdict:
@@ -56,25 +55,15 @@ class CommandVerifier:
 class UrlVerifier:
     """Posts every attempt to a URL."""
 
-    def __init__(
-        self,
-        url: str,
-        seconds: float = 60.0,
-        headers: Mapping[str, str] | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        """`seconds`: time for the whole reply; `headers`: for example a bearer key; `transport`: for tests."""
-        self._url, self._seconds, self._headers, self._transport = url, seconds, dict(headers or {}), transport
+    def __init__(self, url: str, seconds: float = 60.0) -> None:
+        """`seconds`: time for the whole reply."""
+        self._url, self._seconds, self._client = url, seconds, KeptClient()
 
     async def verify(self, attempt: Attempt) -> Verdict:
         """What the URL says."""
-        headers = {"content-type": "application/json", **self._headers}
         try:
-            async with (
-                asyncio.timeout(self._seconds),
-                httpx.AsyncClient(transport=self._transport, timeout=self._seconds) as client,
-            ):
-                reply = await client.post(self._url, content=attempt_json(attempt), headers=headers)
+            async with asyncio.timeout(self._seconds):
+                reply = await self._client.post(self._url, attempt_json(attempt), self._seconds)
         except (TimeoutError, httpx.TimeoutException):
             return cannot_say(f"the verifier's URL gave no answer in {self._seconds:g} s")
         except (httpx.HTTPError, httpx.InvalidURL) as error:

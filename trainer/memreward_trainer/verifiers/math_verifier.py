@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import re
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from memreward_proto.records import Domain, Query, Rollout
@@ -17,21 +20,26 @@ from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, r
 
 LONGEST_ANSWER = 1_000
 """Characters beyond which an answer is not given to math-verify."""
+COMPARISON_SECONDS = 5.0
+PROCESSES = max(2, min(4, os.cpu_count() or 1))
+"""Comparisons that run at once: more than one, so that one that hangs holds up no other."""
 START_SECONDS = 120.0
-"""Time that the process of math-verify gets to import its libraries."""
+"""Time that a process of math-verify gets to import its libraries."""
+WORKER = (sys.executable, "-m", "memreward_trainer.verifiers.math_worker")
+"""The command of such a process."""
 
 
 class MathVerifier:
-    """Equal by the engine's answer key (answer_keys.py), else by math-verify in a process that may be killed.
+    """Equal by the engine's answer key (answer_keys.py), else by math-verify in one of a few processes.
 
-    Use it as an async context manager, or call `close`. One question is asked at a time.
+    A comparison that hangs costs its own process only. Use it as an async context manager, or call `close`.
     """
 
-    def __init__(self, seconds: float = 5.0) -> None:
-        """`seconds`: time for one comparison; beyond it the verifier cannot say."""
+    def __init__(self, seconds: float = COMPARISON_SECONDS, processes: int = PROCESSES) -> None:
+        """`seconds`: time for one comparison, from when it has a process; beyond it the verifier cannot say."""
         self._seconds = seconds
-        self._worker: Process | None = None
-        self._turn = asyncio.Lock()
+        self._places = asyncio.Semaphore(processes)
+        self._idle: list[Process] = []
 
     async def __aenter__(self) -> Self:
         return self
@@ -50,51 +58,64 @@ class MathVerifier:
             return right(f"the answer is {wanted}")
         if len(parsed.answer) > LONGEST_ANSWER or len(attempt.ground_truth) > LONGEST_ANSWER:
             return cannot_say("the answer is too long to be compared")
-        told = await self._ask({"truth": attempt.ground_truth, "answer": parsed.answer})
-        if told.get("equal"):
+        found = await self._ask({"truth": attempt.ground_truth, "answer": parsed.answer})
+        if found.get("equal"):
             return right(f"the answer has the value {attempt.ground_truth}")
         # Two exact numbers that differ need no library to say so.
-        if "unclear" in told and not (_is_number(parsed.answer_key) and _is_number(wanted)):
-            return cannot_say(str(told["unclear"]))
+        if "unclear" in found and not (_is_number(parsed.answer_key) and _is_number(wanted)):
+            return cannot_say(str(found["unclear"]))
         return wrong(f"the answer is {parsed.answer_key}, not {wanted}")
 
     async def close(self) -> None:
-        """End the process."""
-        worker, self._worker = self._worker, None
-        if worker is not None:
-            with contextlib.suppress(ProcessLookupError):
-                worker.kill()
-            assert worker.stdin is not None and worker.stdout is not None
-            worker.stdin.close()
-            await worker.stdout.read()
-            await worker.wait()
+        """End the processes, when no comparison is under way."""
+        while self._idle:
+            await _end(self._idle.pop())
 
     async def _ask(self, question: dict[str, str]) -> dict[str, Any]:
-        async with self._turn:
+        async with self._places:
             try:
-                worker = self._worker or await self._start()
-                async with asyncio.timeout(self._seconds):
-                    return await _exchange(worker, question)
+                process = self._idle.pop() if self._idle else await _start()
+                async with _ended_if_it_fails(process), asyncio.timeout(self._seconds):
+                    answer = await _exchange(process, question)
             except TimeoutError:
-                reason = f"the comparison took more than {self._seconds:g} s"
+                return {"unclear": f"the comparison took more than {self._seconds:g} s"}
             except (OSError, ValueError) as error:
-                reason = f"the process of math-verify failed: {error}"
-            except asyncio.CancelledError:
-                # Its answer would be taken for the answer to the next question.
-                await asyncio.shield(self.close())
-                raise
-            await self.close()
-            return {"unclear": reason}
+                return {"unclear": f"the process of math-verify failed: {error}"}
+            self._idle.append(process)
+            return answer
 
-    async def _start(self) -> Process:
-        command = (sys.executable, "-m", "memreward_trainer.verifiers.math_worker")
-        self._worker = worker = await asyncio.create_subprocess_exec(
-            *command, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
-        )
-        async with asyncio.timeout(START_SECONDS):
-            if not (await _line(worker)).get("ready"):
-                raise ValueError("it did not start; is math-verify installed (extra trainer)?")
-        return worker
+
+async def _start() -> Process:
+    """A process that is ready. Raises OSError or ValueError where there is none."""
+    process = await asyncio.create_subprocess_exec(
+        *WORKER, stdin=PIPE, stdout=PIPE, stderr=DEVNULL, start_new_session=True
+    )
+    async with _ended_if_it_fails(process):
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await _line(process)
+        except TimeoutError:
+            raise ValueError(f"it did not start in {START_SECONDS:g} s") from None
+    return process
+
+
+@asynccontextmanager
+async def _ended_if_it_fails(process: Process) -> AsyncIterator[None]:
+    """Also where the caller is cancelled: a late answer would be taken for the answer to the next question."""
+    try:
+        yield
+    except BaseException:
+        await asyncio.shield(_end(process))
+        raise
+
+
+async def _end(process: Process) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        process.kill()
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
+    await process.stdout.read()
+    await process.wait()
 
 
 def _is_number(key: str) -> bool:

@@ -14,9 +14,12 @@ import json
 import logging
 import re
 import resource
+import signal
 import sys
 
 from math_verify import parse, verify
+
+from memreward_trainer.sandbox.system_calls import PR_SET_PDEATHSIG, process_control
 
 MEMORY_BYTES = 4 * 2**30
 """Address space of the process, most of it the library's own."""
@@ -29,6 +32,9 @@ _WORD = re.compile(r"[^\W\d_]{3,}")
 
 def answer_questions() -> None:
     """Read questions and write answers."""
+    if sys.platform == "linux":
+        # A comparison that hangs would outlive a trainer that is killed.
+        process_control(PR_SET_PDEATHSIG, signal.SIGKILL)
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     logging.disable(logging.CRITICAL)

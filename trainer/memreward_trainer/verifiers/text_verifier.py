@@ -1,4 +1,4 @@
-"""A free text is right when it is the reference answer, letter by letter or in its words."""
+"""A free text is right when it is the reference answer in its words; case, punctuation and articles do not count."""
 
 from __future__ import annotations
 
@@ -12,10 +12,6 @@ from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, r
 class TextVerifier:
     """Compares the final answer with the reference, or with any of several (a JSON list of texts)."""
 
-    def __init__(self, *, exact: bool = False) -> None:
-        """`exact`: only spaces around the answer are ignored; else also case, punctuation, articles and spacing."""
-        self._exact = exact
-
     async def verify(self, attempt: Attempt) -> Verdict:
         """Right for a match, else wrong; cannot say without a reference."""
         accepted = references(attempt.ground_truth)
@@ -24,12 +20,9 @@ class TextVerifier:
         answer = parse_rollout(Query("", "", Domain.TEXT), Rollout(attempt.response, answer=attempt.answer)).answer
         if not answer.strip():
             return wrong("the response gives no answer")
-        if self._form(answer) in map(self._form, accepted):
+        if text_key(answer) in map(text_key, accepted):
             return right("the answer matches the reference")
         return wrong("the answer does not match the reference")
-
-    def _form(self, text: str) -> str:
-        return text.strip() if self._exact else text_key(text)
 
 
 def references(ground_truth: str | None) -> list[str]:

@@ -43,7 +43,7 @@ def sandbox_for(settings: VerlSettings, workers: int) -> Sandbox | None:
             "Without a sandbox, give reward.sandbox_fusion.url a SandboxFusion server; or set behaviour=false, so that "
             "programs are compared by their text, and another verifier than code."
         ) from error
-    return LocalSandbox(isolation, allow_limits=False, concurrency=max(1, (os.cpu_count() or 1) // workers))
+    return LocalSandbox(isolation, concurrency=max(1, (os.cpu_count() or 1) // workers))
 
 
 class ProgramBehaviour:
