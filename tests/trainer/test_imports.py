@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
@@ -14,3 +17,20 @@ def test_what_trl_and_slime_load_needs_no_verl_and_no_torch(module: str) -> None
     )
     told = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert told.stdout.strip() == "[]"
+
+
+def test_every_name_that_the_pages_say_is_there() -> None:
+    root = Path(__file__).parents[2]
+    pages = "\n".join((root / page).read_text() for page in ("README.md", "docs/trainers.md"))
+    imported = {
+        f"{module}.{name}" for module, name in re.findall(r"from (memreward_trainer[.\w]+) import (\w+)", pages)
+    }
+    names = imported | set(re.findall(r"memreward_trainer(?:\.\w+)+", pages))
+    assert len(names) >= 8
+    for name in names:
+        module, _, attribute = name.rpartition(".")
+        spec = find_spec(module)
+        assert spec is not None, name
+        origin = Path(spec.origin or "")
+        defined = re.search(rf"^(?:class|(?:async )?def) {attribute}\b", origin.read_text(), re.MULTILINE)
+        assert defined or (origin.name == "__init__.py" and find_spec(name)), name

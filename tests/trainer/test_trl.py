@@ -156,7 +156,7 @@ async def test_what_could_not_be_scored_is_none_or_as_asked(caplog: pytest.LogCa
     assert await stated(["a?", "a?"], ["1", "hm"]) == [0.1, 0.5]
     ending, _ = reward_with(on_unscored="raise")
     assert await ending(["a?"], ["1"]) == [0.1]
-    with pytest.raises(NotScored, match="1 rollouts could not be scored; on_unscored=raise ends the training"):
+    with pytest.raises(NotScored, match=r"could not score 1 of 2 rollouts \(abstain\), and on_unscored is raise"):
         await ending(["a?", "a?"], ["1", "hm"])
 
 

@@ -13,12 +13,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from memreward_client import Group, MemRewardError, NotScored, Query, Rollout
-from memreward_trainer.adapter.connection import Connection, async_client
-from memreward_trainer.adapter.domains import known_domain
-from memreward_trainer.adapter.outcomes import outcomes, requests
+from memreward_client import Group, Query, Rollout
+from memreward_trainer.adapter.connection import Connection, async_client, known_domain
+from memreward_trainer.adapter.outcomes import rewards, score_groups
 from memreward_trainer.adapter.query_text import query_text
-from memreward_trainer.adapter.unscored import Tally, UnscoredRule, is_about_the_rollout
+from memreward_trainer.adapter.unscored import Tally, UnscoredRule
 
 TALLY = Tally()
 """Of this process."""
@@ -32,6 +31,7 @@ async def custom_rm(args: Any, sample: Any, **_: Any) -> Any:
 
     Raises:
         NotScored: a sample could not be scored and no number is stated; slime ends with it.
+        MemRewardError: the set-up has to be corrected: a wrong key, no trained model.
         ValueError: a single sample came although groups have more.
     """
     if isinstance(sample, list):
@@ -44,40 +44,20 @@ async def custom_rm(args: Any, sample: Any, **_: Any) -> Any:
     return (await _rewards(args, [sample]))[0]
 
 
-async def _rewards(args: Any, samples: Sequence[Any]) -> list[float]:
-    rule = UnscoredRule.parse(getattr(args, "memreward_on_unscored", "raise"))
-    if rule.action == "mask":
-        raise ValueError(
-            "slime cannot leave a sample out of its group: set memreward_on_unscored to raise or a number."
-        )
+async def _rewards(args: Any, samples: Sequence[Any]) -> list[float | None]:
+    rule = UnscoredRule.parse(getattr(args, "memreward_on_unscored", "raise"), can_mask=False)
     url = getattr(args, "memreward_url", None) or getattr(args, "rm_url", None)
     client, deadline = async_client(Connection.named(url)), float(getattr(args, "memreward_deadline_seconds", 600.0))
     places: dict[Any, list[int]] = {}
     for place, sample in enumerate(samples):
         places.setdefault(sample.group_index, []).append(place)
-    order = iter([place for group in places.values() for place in group])
     groups = [
         Group(_query(args, samples[group[0]]), [Rollout(samples[place].response) for place in group])
         for group in places.values()
     ]
-    rewards: dict[int, float] = {}
-    for request in requests(groups):
-        try:
-            found = outcomes(request, await client.score(request, deadline=deadline))
-        except MemRewardError as error:
-            if rule.reward is None or not is_about_the_rollout(error):
-                raise
-            found = outcomes(request, error)
-        unscored = [outcome.status for outcome in found if outcome.reward is None]
-        TALLY.count(unscored, len(found) - len(unscored), str(rule))
-        for outcome in found:
-            reward = rule.reward if outcome.reward is None else outcome.reward
-            if reward is None:
-                raise NotScored(
-                    f"MemReward could not score a sample: {outcome.status}; memreward_on_unscored is raise."
-                )
-            rewards[next(order)] = reward
-    return [rewards[place] for place in range(len(samples))]
+    found = rewards(await score_groups(client, groups, deadline), rule, TALLY)
+    order = [place for group in places.values() for place in group]
+    return [reward for _, reward in sorted(zip(order, found, strict=True))]
 
 
 def _query(args: Any, sample: Any) -> Query:

@@ -8,26 +8,21 @@ scored gets None: TRL leaves it out of its group's mean and deviation, and gives
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Any
 
-from memreward_client import AsyncRewardClient, Group, MemRewardError, NotScored, Query, Rollout
-from memreward_trainer.adapter.connection import Connection
-from memreward_trainer.adapter.domains import known_domain
-from memreward_trainer.adapter.outcomes import Outcome, outcomes, requests
+from memreward_client import AsyncRewardClient, Group, Query, Rollout
+from memreward_trainer.adapter.connection import Connection, known_domain
+from memreward_trainer.adapter.outcomes import rewards, score_groups
 from memreward_trainer.adapter.query_text import conversation_text, query_text
-from memreward_trainer.adapter.unscored import Tally, UnscoredRule, is_about_the_rollout
-
-logger = logging.getLogger(__name__)
+from memreward_trainer.adapter.unscored import Tally, UnscoredRule
 
 
 class GroupReward:
     """An async reward function; picklable, its connections are opened by the first call.
 
-    A group is a run of equal prompts. TRL may split a group over processes, and does not tell: with `num_generations`
+    A group is a run of equal prompts. TRL may split a group over processes, and does not say so: with `num_generations`
     (that of GRPOConfig) a run is cut into groups of that size, so that a prompt drawn twice in a row makes two groups,
     and what is left over is an error; without it, a run is one group whatever its length.
     """
@@ -92,17 +87,13 @@ class GroupReward:
             MemRewardError: the set-up has to be corrected: a wrong key, no trained model.
             ValueError: the prompts do not fall into whole groups.
         """
-        found = await self._outcomes(self._groups(prompts, completions, columns))
+        found = await score_groups(self.client, self._groups(prompts, completions, columns))
         if log_extra is not None:
             for name in ("probability", "status", "source", "model_version"):
                 log_extra(f"memreward_{name}", [getattr(outcome, name) for outcome in found])
-        unscored = [outcome.status for outcome in found if outcome.reward is None]
         if log_metric is not None:
-            log_metric("memreward/unscored", float(len(unscored)))
-        self.tally.count(unscored, len(found) - len(unscored), str(self.rule))
-        if unscored and self.rule.action == "raise":
-            raise NotScored(f"{len(unscored)} rollouts could not be scored; on_unscored=raise ends the training.")
-        return [self.rule.reward if outcome.reward is None else outcome.reward for outcome in found]
+            log_metric("memreward/unscored", float(sum(outcome.reward is None for outcome in found)))
+        return rewards(found, self.rule, self.tally)
 
     def _groups(self, prompts: Sequence[Any], completions: Sequence[Any], columns: dict[str, Any]) -> list[Group]:
         queries = [self._query(row, prompt, columns) for row, prompt in enumerate(prompts)]
@@ -130,16 +121,3 @@ class GroupReward:
             domain=known_domain(cell(self.domain_column, self.domain)),
             dataset=cell(self.dataset_column, self.dataset),
         )
-
-    async def _outcomes(self, groups: Sequence[Group]) -> list[Outcome]:
-        found = await asyncio.gather(*(self._ask(request) for request in requests(groups)))
-        return [outcome for request in found for outcome in request]
-
-    async def _ask(self, request: Sequence[Group]) -> list[Outcome]:
-        try:
-            return outcomes(request, await self.client.score(request))
-        except MemRewardError as error:
-            if not is_about_the_rollout(error):
-                raise
-            logger.warning("MemReward could not score %d groups: %s", len(request), error)
-            return outcomes(request, error)

@@ -160,11 +160,13 @@ class FakeService:
         query_ids, rollout_ids = [], []
         for query in fields["queries"]:
             stored = self._stored(query)
-            if stored["id"] not in self.experience:
-                self.experience[stored["id"]] = stored
-                new += 1
-                rollouts_added += len(stored["rollouts"])
-                labels += sum(rollout["label"] is not None for rollout in stored["rollouts"])
+            new += stored["id"] not in self.experience
+            known = self.experience.setdefault(stored["id"], stored | {"rollouts": []})["rollouts"]
+            ids = {rollout["id"] for rollout in known}
+            added = [rollout for rollout in stored["rollouts"] if rollout["id"] not in ids]
+            known += added
+            rollouts_added += len(added)
+            labels += sum(rollout["label"] is not None for rollout in added)
             query_ids.append(stored["id"])
             rollout_ids.append([rollout["id"] for rollout in stored["rollouts"]])
         counts = {"queries_added": new, "rollouts_added": rollouts_added, "labels_changed": labels}

@@ -10,12 +10,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from memreward_client.files.rollouts import read_rollout_file
+from memreward_service.belief.metrics import auc
 from memreward_service.groups.behaviour import ComparedBehaviour, compared
 from memreward_trainer.behaviour.inputs import example_inputs, input_sets
-from memreward_trainer.behaviour.quality import LabelledGroup, auc, report
+from memreward_trainer.behaviour.quality import LabelledGroup, report
 from memreward_trainer.behaviour.run import Behaviour, rollout_behaviour
 from memreward_trainer.sandbox.answers import Answer, AnswerKind
 from memreward_trainer.sandbox.query_code import query_code
@@ -215,16 +217,13 @@ def test_some_lists_repeat_a_few_values() -> None:
     assert sum(len(xs) >= 6 and len({abs(x) for x in xs}) <= 4 for xs in lists) >= 4
 
 
-def test_auc_counts_pairs() -> None:
-    assert auc([1, 0, 1, 0], [0.9, 0.1, 0.5, 0.5]) == 0.875
-    assert auc([1, 1], [0.1, 0.2]) is None
-
-
 def test_the_report_has_a_row_for_each_measure() -> None:
     group = LabelledGroup((1.0, 0.0), (ComparedBehaviour("a", 0.9), ComparedBehaviour(None, 0.1)))
+    other = LabelledGroup((0.0, 0.0), (ComparedBehaviour("a", 0.95), ComparedBehaviour(None, 0.1)))
     assert group.key_shares() == [0.5, 0.0]
     assert group.agreements() == [0.9, 0.1]
-    assert report([group, group]).row_count == 3
+    rows = list(zip(*(column.cells for column in report([group, other]).columns), strict=True))
+    assert rows[1] == ("agreement", "1.000 (1.000)", "nan (nan)", "0.667 (1.000)")
 
 
 @pytest.mark.slow
@@ -239,6 +238,4 @@ async def test_agreement_of_behaviour_tells_right_from_wrong_on_real_programs() 
         group = LabelledGroup(tuple(one.label or 0.0 for one in kept), tuple(compared(found)))
         labels += group.labels
         shares += group.key_shares()
-    quality = auc(labels, shares)
-    assert quality is not None
-    assert quality > 0.85
+    assert auc(np.array(labels) >= 0.5, np.array(shares)) > 0.85

@@ -1,25 +1,22 @@
-"""The plain reward functions, called by verl's own managers, against a real server."""
+"""The plain reward function, called by verl's own manager, against a real server."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fake_engine import FakeEngine
-from memreward_client import NotScored
+from memreward_client import NotScored, Unauthenticated
 from memreward_trainer.adapter.connection import Connection, async_client
-from memreward_trainer.verl.functions import compute_score, compute_score_batch
+from memreward_trainer.verl.functions import compute_score
 from serving import serving
 from trainer.verl.verl_parts import (
     AgentLoop,
-    BatchRewardManager,
     NaiveRewardManager,
     RewardWorker,
-    batch_of,
     byte_tokenizer,
     columns,
     get_custom_reward_fn,
@@ -71,52 +68,29 @@ async def test_verls_naive_manager_gets_a_reward_a_rollout(service: tuple[str, F
     assert len(engine.scored) == asked
 
 
-def test_verls_batch_manager_gets_groups_by_equal_queries(service: tuple[str, FakeEngine]) -> None:
-    url, engine = service
-    responses = ["1234567", "12", "123456789", "1", "123456"]
-    questions = ["a?", "b?", "a?", "b?", "a?"]
-    function = partial(compute_score_batch, url=url)
-    manager = BatchRewardManager(byte_tokenizer(), 0, function)
-    rows = [{"split": "train", "question": question} for question in questions]
-    result = manager(batch_of(responses, rows), return_dict=True)
-    assert result["reward_tensor"].sum(dim=1).tolist() == [1.0, 0.0, 1.0, 0.0, 1.0]
-    assert result["reward_extra_info"]["probability"] == [0.7, 0.2, 0.9, 0.1, 0.6]
-    assert result["reward_extra_info"]["source"] == ["gnn"] * 5
-    (groups,) = engine.scored[-1:]
-    assert [(group.query.text, [rollout.response for rollout in group.rollouts]) for group in groups] == [
-        ("a?", ["1234567", "123456789", "123456"]),
-        ("b?", ["12", "1"]),
-    ]
+async def score(service: tuple[str, FakeEngine], response: str, **options: Any) -> Any:
+    return await compute_score("openai/gsm8k", response, "42", dict(QUESTION), **{"url": service[0], **options})
 
 
-def score(service: tuple[str, FakeEngine], responses: list[str], **options: Any) -> list[Any]:
-    return compute_score_batch(
-        data_sources=["openai/gsm8k"] * len(responses),
-        solution_strs=responses,
-        ground_truths=["42"] * len(responses),
-        extra_infos=[dict(QUESTION) for _ in responses],
-        **{"url": service[0], **options},
-    )
-
-
-def test_a_rollout_that_cannot_be_scored_is_an_error_or_the_stated_number(
+async def test_a_rollout_that_cannot_be_scored_is_an_error_or_the_stated_number(
     service: tuple[str, FakeEngine], caplog: pytest.LogCaptureFixture
 ) -> None:
-    with pytest.raises(NotScored, match="could not score 1 rollouts: abstain"):
-        score(service, ["123456", "unsure"])
-    results = score(service, ["123456", "unsure", " "], on_unscored=0.25)
+    with pytest.raises(NotScored, match=r"could not score 1 of 1 rollouts \(abstain\)"):
+        await score(service, "unsure")
+    results = [await score(service, each, on_unscored=0.25) for each in ("123456", "unsure", " ")]
     assert [(each["score"], each["status"]) for each in results] == [(1.0, "ok"), (0.25, "abstain"), (0.25, "invalid")]
-    assert "could not score 2 of 3 rollouts. It gets the stated reward 0.25. In this process:" in caplog.text
-    away = score(service, ["123456"], url="http://127.0.0.1:9", on_unscored=0.25, deadline_seconds=0.2)
-    assert [(each["score"], each["probability"]) for each in away] == [(0.25, None)]
-    assert away[0]["status"] in ("unreachable", "deadline_exceeded")
+    assert "could not score 1 of 1 rollouts. It gets the stated reward 0.25. In this process:" in caplog.text
+    away = await score(service, "123456", url="http://127.0.0.1:9", on_unscored=0.25, deadline_seconds=0.2)
+    assert (away["score"], away["probability"]) == (0.25, None)
+    assert away["status"] in ("unreachable", "deadline_exceeded")
+    await async_client(Connection("http://127.0.0.1:9")).close()
 
 
 async def test_a_mistake_in_the_set_up_is_an_error_whatever_is_stated(tmp_path: Path) -> None:
     with serving(api_keys="right") as address:
         connections = [Connection(address.http, key) for key in ("wrong", "right")]
         options = {"url": address.http, "api_key": "wrong", "on_unscored": 0.25}
-        with pytest.raises(NotScored, match="API key"):
+        with pytest.raises(Unauthenticated, match="API key"):
             await compute_score("openai/gsm8k", "123456", "42", dict(QUESTION), **options)
         right = await compute_score("openai/gsm8k", "123456", "42", dict(QUESTION), **options | {"api_key": "right"})
         for connection in connections:
@@ -138,7 +112,7 @@ async def test_the_query_is_found_in_extra_info_or_asked_for(service: tuple[str,
 
 
 async def test_masking_is_not_promised(service: tuple[str, FakeEngine]) -> None:
-    with pytest.raises(ValueError, match="cannot mask"):
+    with pytest.raises(ValueError, match="this trainer cannot mask"):
         await compute_score("svamp", "1", "42", dict(QUESTION), url=service[0], on_unscored="mask")
 
 

@@ -346,10 +346,10 @@ def test_the_totals_are_told_when_a_step_begins(labels: Path, caplog: pytest.Log
     ("overrides", "sentence"),
     [
         (["++reward.memreward.label_ratio=0.3"], r"no ratio 0\.3: use one of 0\.2, 0\.5"),
-        (["++reward.memreward.label_ratio=null"], "label_set without a label_ratio"),
-        (["++reward.memreward.label_ratio=few"], "label_ratio is 'few': give a number"),
+        (["++reward.memreward.label_ratio=null"], "label_set and label_ratio belong together"),
+        (["++reward.memreward.label_ratio=few"], "label_ratio: Value 'few' of type 'str'"),
         (["++reward.memreward.label_set=/nowhere/labels.json"], "/nowhere/labels.json cannot be read"),
-        (["++reward.memreward.label_set=null"], "label_set without a label_ratio"),
+        (["++reward.memreward.label_set=null"], "label_set and label_ratio belong together"),
         (["+reward.memreward.verify_seconds=0"], "verify_seconds is 0"),
     ],
 )

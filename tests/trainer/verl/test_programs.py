@@ -30,8 +30,9 @@ RIGHT, ALIKE, WRONG = (f"```python\ndef double(x):\n    return {body}\n```" for 
 CODE = ("++reward.memreward.domain=code",)
 
 
-def settings_of(folder: Path, *overrides: str) -> VerlSettings:
-    return VerlSettings.of(verl_config(folder, URL, *overrides))
+def sandbox_of(folder: Path, *overrides: str) -> Any:
+    config = verl_config(folder, URL, *overrides)
+    return verl_programs.sandbox_for(VerlSettings.of(config), config)
 
 
 async def sent(folder: Path, responses: list[str], *overrides: str, service: Any = None) -> tuple[Any, list[Any]]:
@@ -127,11 +128,10 @@ def test_a_machine_without_a_sandbox_is_told_at_the_start(
         raise SandboxUnavailable("Model-written programs cannot be isolated here. bubblewrap: it is not installed.")
 
     monkeypatch.setattr(LocalSandbox, "prepare", unavailable)
-    settings = settings_of(tmp_path, why[1], "+reward.memreward.label_share=0.2")
     with pytest.raises(ValueError, match=rf"lets programs run here \({why[0]}.*bubblewrap: it is.*set behaviour=false"):
-        verl_programs.sandbox_for(settings, 1)
-    assert verl_programs.sandbox_for(settings_of(tmp_path), 1) is None
-    assert verl_programs.sandbox_for(settings_of(tmp_path, *CODE, "+reward.memreward.behaviour=false"), 1) is None
+        sandbox_of(tmp_path, why[1], "+reward.memreward.label_share=0.2")
+    assert sandbox_of(tmp_path) is None
+    assert sandbox_of(tmp_path, *CODE, "+reward.memreward.behaviour=false") is None
 
 
 async def test_programs_run_on_the_sandbox_server_of_verls_configuration(
@@ -164,5 +164,5 @@ async def test_programs_run_on_the_sandbox_server_of_verls_configuration(
 
 async def test_workers_share_the_processors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verl_programs.os, "cpu_count", lambda: 8)
-    made = {workers: verl_programs.sandbox_for(settings_of(tmp_path, *CODE), workers) for workers in (1, 3, 100)}
+    made = {workers: sandbox_of(tmp_path, *CODE, f"reward.num_workers={workers}") for workers in (1, 3, 100)}
     assert {workers: sandbox._permits._value for workers, sandbox in made.items() if sandbox} == {1: 8, 3: 2, 100: 1}

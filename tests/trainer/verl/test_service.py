@@ -89,7 +89,7 @@ async def test_rollouts_of_the_label_set_are_compared_with_their_predictions(
     manager = GroupRewardManager(verl_config(tmp_path, trained.service.url, *overrides), byte_tokenizer(), None)
     loop = AgentLoop(byte_tokenizer(), [RewardWorker(manager)])
     row = columns("uid-7", 0, "What is 6*7?", extra_info={"split": "train", "index": 7})
-    size = manager.settings.group_size
+    size = int(manager.config.actor_rollout_ref.rollout.n)
     asked = (loop.score(f"#### {42 + place % 2}", **row | {"session_id": place}) for place in range(size))
     assert [output.reward_score for output in await asyncio.gather(*asked)] == [float(p % 2 == 0) for p in range(size)]
     await manager.experience.settled()

@@ -9,7 +9,7 @@ import pytest
 
 from memreward_client import LabelBudget
 from memreward_trainer.adapter.unscored import UnscoredRule
-from memreward_trainer.verl.settings import NO_KEYS, VerlSettings
+from memreward_trainer.verl.settings import VerlSettings
 from trainer.verl.verl_parts import MANAGER_LINES, verl_config
 
 URL = "grpc://10.0.0.1:50051"
@@ -28,13 +28,21 @@ def test_the_documented_lines_are_those_of_the_tests_and_verl_takes_them(tmp_pat
 
 def test_five_lines_are_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("MEMREWARD_API_KEY", raising=False)
-    settings = VerlSettings.of(verl_config(tmp_path, URL, "trainer.experiment_name=first", group_size=6))
+    settings = VerlSettings.of(verl_config(tmp_path, URL, "trainer.experiment_name=first"))
     assert settings.connection.url == URL
     assert settings.connection.api_key is None
     assert settings.run_id.startswith("verl_examples/first/")
-    assert (settings.group_size, settings.domain, settings.allow_partial) == (6, "math", True)
-    assert settings.on_unscored == UnscoredRule("mask")
-    assert (settings.split_field, settings.training_splits) == ("extra_info.split", ("train",))
+    assert (settings.domain, settings.allow_partial) == ("math", True)
+    assert settings.rule == UnscoredRule("mask")
+    assert (settings.split_field, settings.training_splits) == ("extra_info.split", ["train"])
+
+
+def test_values_have_the_types_of_their_keys(tmp_path: Path) -> None:
+    lines = ("training_splits=mine", "domains={openai/gsm8k:math,arc:qa}", "deadline_seconds='90'", "remember=no")
+    settings = VerlSettings.of(verl_config(tmp_path, URL, *(f"+reward.memreward.{line}" for line in lines)))
+    assert settings.training_splits == ["mine"]
+    assert settings.domains == {"openai/gsm8k": "math", "arc": "qa"}
+    assert (settings.deadline_seconds, settings.remember) == (90.0, False)
 
 
 def test_a_second_run_of_the_same_name_has_another_id(tmp_path: Path) -> None:
@@ -60,20 +68,24 @@ def test_the_environment_stands_in_for_address_and_key(tmp_path: Path, monkeypat
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
-        ("+reward.memreward.on_unscoerd=mask", "does not know on_unscoerd: it takes url, api_key, allow_partial"),
+        ("+reward.memreward.on_unscoerd=mask", "does not know on_unscoerd: it takes url, api_key, run_id"),
         ("+reward.memreward.on_unscored=skip", "write raise, mask, or the number"),
         ("+reward.memreward.on_unscored=raise", "needs algorithm.adv_estimator=memreward_grpo, not grpo"),
         ("+reward.memreward.deadline_seconds=0", "deadline_seconds is 0"),
         ("++reward.memreward.domain=maths", "There is no domain 'maths': use one of math, qa, code, text"),
         ("+reward.memreward.domains={arc:maths}", "There is no domain 'maths'"),
-        ("+reward.memreward.label_share=0", "label_share is 0: give a number above 0 and at most 1"),
+        ("+reward.memreward.label_share=0", r"label_share is 0\.0: give a number above 0 and at most 1"),
         ("+reward.memreward.label_share=1.5", r"label_share is 1\.5"),
-        ("+reward.memreward.label_share=true", "label_share is True"),
-        ("+reward.memreward.label_share=few", "label_share is 'few'"),
+        ("+reward.memreward.group_size=8", "does not know group_size"),
+        ("+reward.memreward.label_share=true", "memreward.label_share: Value 'True' of type 'bool' .* to Float"),
+        ("+reward.memreward.label_share=few", "memreward.label_share: Value 'few' of type 'str' .* to Float"),
+        ("+reward.memreward.allow_partial=perhaps", "memreward.allow_partial: Value 'perhaps' is not a valid bool"),
+        ("+reward.memreward.verify_seconds=null", "memreward.verify_seconds: Incompatible value 'None'.* 'float'"),
+        ("+reward.memreward.datasets=gsm8k", "memreward.datasets: Cannot assign str to Dict"),
         ("+reward.memreward.label_limit=5", "label_limit is 5: give a whole number from 1, beside a label_share"),
         ("+reward.memreward.verifier=maths", "There is no verifier 'maths': write reward_function, math"),
         ("+reward.memreward.verifier=math", "verifier is set, and nothing is verified: add a label_share, or"),
-        ("+reward.memreward.behaviour=yes_please", "behaviour is 'yes_please': give true, false or null"),
+        ("+reward.memreward.behaviour=yes_please", "behaviour: Value 'yes_please' is not a valid bool"),
     ],
 )
 def test_what_cannot_be_is_told_in_a_sentence(tmp_path: Path, override: str, sentence: str) -> None:
@@ -85,7 +97,7 @@ def test_what_cannot_be_is_told_in_a_sentence(tmp_path: Path, override: str, sen
     ("override", "sentence"),
     [
         ("+reward.memreward.label_limit=0", "label_limit is 0"),
-        ("+reward.memreward.label_limit=2.5", r"label_limit is 2\.5"),
+        ("+reward.memreward.label_limit=2.5", r"label_limit: Value '2\.5' of type 'float' .* to Integer"),
         ("+reward.memreward.verify_seconds=590", "leaves no time to verify a rollout: give more than verify_seconds"),
         ("+reward.memreward.verifier=[/nowhere/grade]", "program '/nowhere/grade' is not on this machine"),
     ],
@@ -98,7 +110,7 @@ def test_what_cannot_be_beside_a_share_is_told_in_a_sentence(tmp_path: Path, ove
 def test_an_external_verifier_needs_a_domain_to_tell(tmp_path: Path) -> None:
     lines = ("+reward.memreward.label_share=0.2", "+reward.memreward.verifier='https://grader/verify'")
     assert VerlSettings.of(verl_config(tmp_path, URL, *lines)).verifier == "https://grader/verify"
-    with pytest.raises(ValueError, match=r"is told the domain of a rollout: set reward\.memreward\.domain"):
+    with pytest.raises(ValueError, match=r"gets the domain of a rollout: set reward\.memreward\.domain"):
         VerlSettings.of(verl_config(tmp_path, URL, *lines, "++reward.memreward.domain=null"))
 
 
@@ -142,8 +154,7 @@ def test_what_verl_ignores_beside_a_sampler_of_ours_is_told(tmp_path: Path) -> N
 def test_the_page_has_every_key_and_its_line_for_labels_is_taken(tmp_path: Path) -> None:
     page = (Path(__file__).parents[3] / "docs" / "trainers.md").read_text()
     table = page.split("Keys under `reward.memreward`", 1)[1].split("**Validation**", 1)[0]
-    keys = {each.name for each in fields(VerlSettings)} - NO_KEYS
-    assert {"url", "api_key", *keys} == {name for row in table.splitlines() for name in _keys(row)}
+    assert {each.name for each in fields(VerlSettings)} == {name for row in table.splitlines() for name in _keys(row)}
     section = page.split("### Verify some rollouts yourself", 1)[1]
     line = section.split("\n\n    ", 1)[1].split("\n", 1)[0]
     settings = VerlSettings.of(verl_config(tmp_path, URL, line))

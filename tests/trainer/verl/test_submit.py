@@ -61,7 +61,7 @@ class Spoken:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(verl_experience, "GATHER_SECONDS", 0.01)
+    monkeypatch.setattr(verl_experience, "GATHER_SECONDS", 0.0)
 
 
 def asks_about(*responses: str) -> FakeService:

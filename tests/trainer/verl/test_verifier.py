@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from memreward_trainer.verifiers import math_verifier
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 from memreward_trainer.verl.settings import VerlSettings
 from trainer.verl.verl_parts import (
@@ -23,7 +25,8 @@ from trainer.verl.verl_parts import (
 )
 
 NoTrueReward = verl_true_reward.NoTrueReward
-LABELS = ("+reward.memreward.label_share=0.2", "+reward.memreward.verify_seconds=0.3")
+FAKE_WORKER = (sys.executable, str(Path(__file__).parents[1] / "verifiers" / "fake_math_worker.py"))
+LABELS = ("+reward.memreward.label_set=labels.json", "+reward.memreward.label_ratio=0.2")
 
 
 class Examiner:
@@ -102,11 +105,24 @@ def test_values_of_parquet_files_become_texts() -> None:
         (cannot_say("the query has no tests"), "verifier_failed", "the verifier cannot say: the query has no tests"),
         (RuntimeError("a mistake"), "verifier_failed", "the verifier failed with RuntimeError: a mistake"),
         (TimeoutError("of its own"), "verifier_failed", "the verifier failed with TimeoutError: of its own"),
-        (None, "verifier_timeout", "the verifier took more than 0.3 seconds"),
+        (None, "verifier_timeout", "the verifier took more than 0.3 seconds, its queue included"),
     ],
 )
 async def test_without_a_verdict_there_is_no_reward(tmp_path: Path, verdict: Any, status: str, sentence: str) -> None:
-    made, _ = rewards(tmp_path, verdict, "+reward.memreward.verifier=choice")
+    seconds = "+reward.memreward.deadline_seconds=0.3"
+    made, _ = rewards(tmp_path, verdict, "+reward.memreward.verifier=choice", seconds)
     with pytest.raises(NoTrueReward, match=sentence) as told:
         await made.of(row("42"))
     assert told.value.status == status
+
+
+async def test_many_slow_comparisons_at_once_all_get_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their queue is longer than the time that the verification of one of them may take."""
+    monkeypatch.setattr(math_verifier, "WORKER", FAKE_WORKER)
+    lines = ("+reward.memreward.verifier=math", "+reward.memreward.verify_seconds=1.2")
+    settings = VerlSettings.of(verl_config(tmp_path, "http://127.0.0.1:9", *LABELS, *lines))
+    async with math_verifier.MathVerifier(settings.verify_seconds, processes=2) as verifier:
+        made = verl_verifier.VerifierRewards(settings, byte_tokenizer(), verifier)
+        truth = {"ground_truth": "x+y"}
+        asked = (made.of(row(f"\\boxed{{x+{number}}}", reward_model=truth)) for number in range(16))
+        assert await asyncio.gather(*asked) == [1.0] * 16

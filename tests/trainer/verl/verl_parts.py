@@ -38,7 +38,6 @@ with warnings.catch_warnings():
     from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer
     from verl.trainer.ppo.v1.utils import compute_advantage_for_multi_trajectories
     from verl.utils.reward_score import default_compute_score
-    from verl.workers.reward_manager.batch import BatchRewardManager
 
     from memreward_trainer.verl import programs as verl_programs
     from memreward_trainer.verl import sampler as verl_metrics
@@ -48,7 +47,6 @@ with warnings.catch_warnings():
     from memreward_trainer.verl.manager import GroupRewardManager
 
 __all__ = [
-    "BatchRewardManager",
     "DataProto",
     "NaiveRewardManager",
     "ReplayBuffer",
@@ -206,7 +204,7 @@ class TrainingStep:
 
 
 def batch_of(responses: Sequence[str], extra_infos: Sequence[dict[str, Any]]) -> DataProto:
-    """A batch as a trainer of verl 0.7 hands it to its reward manager."""
+    """A batch of responses with their padding."""
     tokenizer = byte_tokenizer()
     rows = [tokenizer.encode(response) for response in responses]
     width = max(map(len, rows))

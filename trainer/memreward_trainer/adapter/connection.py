@@ -1,12 +1,13 @@
-"""Where the reward service is: from what the trainer's configuration says, else from the environment."""
+"""Where the reward service is, and which domain queries have: as the configurations of trainers write it."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
 from functools import cache
+from typing import cast, get_args
 
-from memreward_client import AsyncRewardClient, RewardClient
+from memreward_client import AsyncRewardClient, Domain
 
 URL_VARIABLE = "MEMREWARD_URL"
 KEY_VARIABLE = "MEMREWARD_API_KEY"
@@ -41,7 +42,12 @@ def async_client(connection: Connection) -> AsyncRewardClient:
     return AsyncRewardClient(connection.url, connection.api_key)
 
 
-@cache
-def blocking_client(connection: Connection) -> RewardClient:
-    """As async_client, for trainers that call functions without an event loop."""
-    return RewardClient(connection.url, connection.api_key)
+def known_domain(name: object) -> Domain | None:
+    """The domain of that name; None, the service's own choice by the name of the data set, where it is None.
+
+    Raises:
+        ValueError: there is no such domain.
+    """
+    if name is not None and name not in get_args(Domain):
+        raise ValueError(f"There is no domain {name!r}: use one of {', '.join(get_args(Domain))}.")
+    return cast("Domain | None", name)

@@ -1,12 +1,17 @@
-"""What the service told about one rollout, or why it told nothing."""
+"""What the service answered about rollouts, or why it answered nothing; and the rewards that a trainer makes of it."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memreward_client import Group, MemRewardError, Prediction, RolloutReward, Scored
+from memreward_client import AsyncRewardClient, Group, MemRewardError, NotScored, Prediction, RolloutReward
+from memreward_trainer.adapter.unscored import Tally, UnscoredRule, is_about_the_rollout
+
+logger = logging.getLogger(__name__)
 
 ROLLOUTS_A_REQUEST = 1_024
 """Rollouts that one request to score groups holds at most, unless a single group is larger."""
@@ -23,14 +28,14 @@ class Outcome:
     model_version: str | None
 
     @classmethod
-    def told(cls, answer: Prediction | RolloutReward, model_version: str | None) -> Outcome:
+    def answered(cls, answer: Prediction | RolloutReward, model_version: str | None) -> Outcome:
         """What the service answered."""
         return cls(answer.reward, answer.probability, answer.status, answer.source, model_version)
 
     @classmethod
-    def failed(cls, error: MemRewardError) -> Outcome:
-        """There is no answer but this error."""
-        return cls(None, None, error.code, None, None)
+    def failed(cls, status: str) -> Outcome:
+        """There is no answer, but this status or code of an error."""
+        return cls(None, None, status, None, None)
 
     def provenance(self) -> dict[str, Any]:
         """Everything but the reward: always the same keys, None where nothing is known."""
@@ -42,7 +47,36 @@ class Outcome:
         }
 
 
-def requests(groups: Sequence[Group]) -> Iterator[list[Group]]:
+async def score_groups(
+    client: AsyncRewardClient, groups: Sequence[Group], deadline: float | None = None
+) -> list[Outcome]:
+    """One outcome a rollout, in the order of the groups. `deadline`: seconds; None: that of the client.
+
+    Raises:
+        MemRewardError: the set-up has to be corrected: a wrong key, no trained model.
+        ValueError: the answer has other groups or rollouts than the request.
+    """
+    found = await asyncio.gather(*(_score_request(client, request, deadline) for request in _requests(groups)))
+    return [outcome for request in found for outcome in request]
+
+
+def rewards(found: Sequence[Outcome], rule: UnscoredRule, tally: Tally) -> list[float | None]:
+    """The reward of each rollout: where it could not be scored what `rule` says, None where it is to be masked.
+
+    Raises:
+        NotScored: a rollout could not be scored, and `rule` ends the run.
+    """
+    unscored = [outcome.status for outcome in found if outcome.reward is None]
+    tally.count(unscored, len(found) - len(unscored), str(rule))
+    if unscored and rule.action == "raise":
+        raise NotScored(
+            f"MemReward could not score {len(unscored)} of {len(found)} rollouts ({', '.join(sorted(set(unscored)))}), "
+            "and on_unscored is raise."
+        )
+    return [rule.reward if outcome.reward is None else outcome.reward for outcome in found]
+
+
+def _requests(groups: Sequence[Group]) -> Iterator[list[Group]]:
     """The groups in their order, in lists of at most ROLLOUTS_A_REQUEST rollouts."""
     request: list[Group] = []
     for group in groups:
@@ -54,16 +88,16 @@ def requests(groups: Sequence[Group]) -> Iterator[list[Group]]:
         yield request
 
 
-def outcomes(request: Sequence[Group], scored: Scored | MemRewardError) -> list[Outcome]:
-    """One outcome a rollout, in the order of the request; an error is the outcome of all of them.
-
-    Raises:
-        ValueError: the answer has other groups or rollouts than the request.
-    """
-    if isinstance(scored, MemRewardError):
-        return [Outcome.failed(scored)] * sum(len(group.rollouts) for group in request)
+async def _score_request(client: AsyncRewardClient, request: Sequence[Group], deadline: float | None) -> list[Outcome]:
+    try:
+        scored = await client.score(request, deadline=deadline)
+    except MemRewardError as error:
+        if not is_about_the_rollout(error):
+            raise
+        logger.warning("MemReward could not score %d groups: %s", len(request), error)
+        return [Outcome.failed(error.code)] * sum(len(group.rollouts) for group in request)
     return [
-        Outcome.told(prediction, scored.model_version)
+        Outcome.answered(prediction, scored.model_version)
         for group, answer in zip(request, scored.groups, strict=True)
         for _, prediction in zip(group.rollouts, answer.rollouts, strict=True)
     ]

@@ -6,7 +6,7 @@ The service says so by a status (abstain, invalid, timeout), the client by an er
     mask      the rollout is left out of training, its siblings are not;
     a number  the reward that the user states for this case, for example 0.5.
 
-A number stands for what the service could not tell, never for a mistake in the set-up: with a wrong key, or before a
+A number stands for what the service could not say, never for a mistake in the set-up: with a wrong key, or before a
 model is trained, every rollout would get it, and nobody would see that nothing is learned.
 """
 
@@ -32,22 +32,23 @@ class UnscoredRule:
     reward: float | None = None
 
     @classmethod
-    def parse(cls, given: object) -> UnscoredRule:
+    def parse(cls, given: object, *, can_mask: bool = True) -> UnscoredRule:
         """The rule written as "raise", "mask" or a finite number, the number also as text.
 
         Raises:
-            ValueError: it is none of these.
+            ValueError: it is none of these, or "mask" where the trainer cannot.
         """
         if given == "raise":
             return cls("raise")
-        if given == "mask":
+        if given == "mask" and can_mask:
             return cls("mask")
         try:
             reward = float(str(given))
         except ValueError:
             reward = math.nan
         if not math.isfinite(reward):
-            raise ValueError(f"on_unscored is {given!r}: write raise, mask, or the number to use as reward.")
+            words = "raise, mask" if can_mask else "raise (this trainer cannot mask a rollout)"
+            raise ValueError(f"on_unscored is {given!r}: write {words}, or the number to use as reward.")
         return cls("state", reward)
 
     def __str__(self) -> str:
@@ -57,7 +58,7 @@ class UnscoredRule:
 
 
 class Tally:
-    """How many rollouts were scored in this process, and how many were not, by cause; told in the log."""
+    """How many rollouts were scored in this process, and how many were not, by cause; it stands in the log."""
 
     def __init__(self) -> None:
         self.scored = 0

@@ -128,7 +128,7 @@ def _types(parameter: ast.arg, shown: list[Any]) -> list[str]:
 
 
 def _type_name(value: Any) -> str | None:
-    """The type of a literal as an annotation; None for an empty container, which tells too little."""
+    """The type of a literal as an annotation; None for an empty container, which says too little."""
     if isinstance(value, tuple) and value:
         parts = [_type_name(item) for item in value]
         return f"tuple[{', '.join(part or 'int' for part in parts)}]"

@@ -1,4 +1,4 @@
-"""How well the agreement of behaviours tells right programs from wrong ones, on labelled rollouts.
+"""How well the agreement of behaviours separates right programs from wrong ones, on labelled rollouts.
 
     python -m memreward_trainer.behaviour.quality humaneval.jsonl.gz --rollouts 8
 
@@ -16,12 +16,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
 from memreward_client.files.rollouts import read_rollout_file
+from memreward_service.belief.metrics import auc, within_group_auc
 from memreward_service.groups.behaviour import ComparedBehaviour, compared
 from memreward_trainer.behaviour.run import rollout_behaviour
 from memreward_trainer.sandbox.isolation import Isolation
@@ -56,26 +58,16 @@ MEASURES: dict[str, Callable[[LabelledGroup], list[float]]] = {
 """What is compared with the labels."""
 
 
-def auc(labels: Sequence[float], scores: Sequence[float]) -> float | None:
-    """Probability that a right rollout scores higher than a wrong one, ties half; None without both labels."""
-    right = [score for label, score in zip(labels, scores, strict=True) if label >= 0.5]
-    wrong = [score for label, score in zip(labels, scores, strict=True) if label < 0.5]
-    if not right or not wrong:
-        return None
-    return sum((a > b) + (a == b) / 2 for a in right for b in wrong) / (len(right) * len(wrong))
-
-
 def report(groups: Sequence[LabelledGroup]) -> Table:
     """A table: measures by halves of the groups."""
     table = Table("measure", "even queries", "odd queries", "all queries", title="AUC (inside the group)")
     for name, measure in MEASURES.items():
         cells = []
         for part in (groups[0::2], groups[1::2], groups):
-            scores = [measure(group) for group in part]
-            whole = auc([label for group in part for label in group.labels], [one for row in scores for one in row])
-            pairs = zip(part, scores, strict=True)
-            inner = [value for group, row in pairs if (value := auc(group.labels, row)) is not None]
-            cells.append(f"{whole:.3f} ({sum(inner) / len(inner):.3f})" if whole is not None and inner else "-")
+            truth = np.array([label >= 0.5 for group in part for label in group.labels])
+            scores = np.array([score for group in part for score in measure(group)])
+            places = np.repeat(np.arange(len(part)), [len(group.labels) for group in part])
+            cells.append(f"{auc(truth, scores):.3f} ({within_group_auc(truth, scores, places):.3f})")
         table.add_row(name, *cells)
     return table
 

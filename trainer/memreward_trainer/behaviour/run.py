@@ -3,7 +3,7 @@
 The text of a program says little about whether it agrees with another one; what it returns says much. The program runs
 in the sandbox on sets of inputs (behaviour/inputs.py: types, names of parameters, calls that the query shows); no label
 and no hidden test is used. What it does on each input becomes one short text, and the service compares these texts
-inside the group (memreward_service/engine/behaviour_keys.py):
+inside the group (memreward_service/groups/behaviour.py):
 
     behaviour = await rollout_behaviour(query, response, sandbox)
     Rollout(response, behaviour=behaviour)

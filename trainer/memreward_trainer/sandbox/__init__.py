@@ -17,3 +17,17 @@ Inside the sandbox:
 Why a verdict cannot be faked: the tests run in another process than the program, and what comes out of the program's
 process is taken as the value that a function returned, never as a verdict.
 """
+
+__all__ = [
+    "answers",
+    "fusion",
+    "isolation",
+    "launch",
+    "limits",
+    "literals",
+    "process",
+    "program",
+    "query_code",
+    "sandbox",
+    "system_calls",
+]

@@ -8,3 +8,5 @@ external_verifier.py  a command or a URL: an expert queue, a judge, a checker of
 
 A verifier says right, wrong or cannot say. It never guesses: what it could not find out is cannot say, with the reason.
 """
+
+__all__ = ["choose", "code_verifier", "verdicts"]

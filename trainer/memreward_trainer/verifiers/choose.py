@@ -1,6 +1,6 @@
 """Which verifier a configuration names, and that verifier.
 
-| written | who tells the true reward |
+| written | who says the true reward |
 |---|---|
 | `reward_function` | the trainer's own reward function |
 | `math`, `choice`, `code`, `text` | that verifier of memreward_trainer.verifiers |
@@ -19,7 +19,7 @@ from memreward_trainer.sandbox.sandbox import Sandbox
 from memreward_trainer.verifiers.choice_verifier import ChoiceVerifier
 from memreward_trainer.verifiers.code_verifier import CodeVerifier
 from memreward_trainer.verifiers.external_verifier import CommandVerifier, UrlVerifier
-from memreward_trainer.verifiers.math_verifier import MathVerifier
+from memreward_trainer.verifiers.math_verifier import COMPARISON_SECONDS, MathVerifier
 from memreward_trainer.verifiers.text_verifier import TextVerifier
 from memreward_trainer.verifiers.verdicts import Verifier
 
@@ -59,7 +59,7 @@ def is_external(choice: VerifierChoice) -> bool:
 
 
 def chosen_verifier(choice: VerifierChoice, seconds: float, sandbox: Sandbox | None) -> Verifier:
-    """The verifier; `seconds` is the longest that an external one is waited for, `sandbox` is where code runs.
+    """The verifier; `seconds` is the longest time for one rollout, `sandbox` is where code runs.
 
     Raises:
         ValueError: it is the trainer's own reward function, or code without a sandbox.
@@ -67,10 +67,10 @@ def chosen_verifier(choice: VerifierChoice, seconds: float, sandbox: Sandbox | N
     if isinstance(choice, tuple):
         return CommandVerifier(choice, seconds)
     if choice == "code" and sandbox is not None:
-        return CodeVerifier(sandbox)
+        return CodeVerifier(sandbox, seconds)
     match choice:
         case "math":
-            return MathVerifier()
+            return MathVerifier(min(seconds, COMPARISON_SECONDS))
         case "choice":
             return ChoiceVerifier()
         case "text":

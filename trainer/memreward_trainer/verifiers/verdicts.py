@@ -47,7 +47,7 @@ class Attempt:
 
 
 class Verifier(Protocol):
-    """Anything that can tell whether an attempt is right."""
+    """Anything that can say whether an attempt is right."""
 
     async def verify(self, attempt: Attempt) -> Verdict:
         """The verdict. It does not raise for anything in the attempt, nor when a resource fails: it cannot say."""

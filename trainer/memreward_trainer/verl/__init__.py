@@ -1,1 +1,3 @@
 """The reward manager of verl, and what belongs to it."""
+
+__all__ = ["functions", "manager", "sampler"]

@@ -44,7 +44,7 @@ class LabelledQueries:
         """Whether the query of this row is labelled; the data set may be named as in memory or as verl names it.
 
         Raises:
-            ValueError: the row does not tell its id, or the label set does not know its data set.
+            ValueError: the row does not say its id, or the label set does not know its data set.
         """
         source = str(columns["data_source"])
         named = (self._settings.datasets.get(source, source), source)
@@ -113,11 +113,11 @@ class RewardTally(Tally):
             logger.info("At step %s, in this worker: %s.", step, self)
 
     def __str__(self) -> str:
-        told = super().__str__()
+        text = super().__str__()
         if self._with_labels:
-            told += f"; {self.labelled} labelled, {self.predicted} predicted"
+            text += f"; {self.labelled} labelled, {self.predicted} predicted"
         if self.asked:
-            told += f"; {self.asked} labels asked for, {self.refused.total()} not given"
+            text += f"; {self.asked} labels asked for, {self.refused.total()} not given"
             causes = ", ".join(f"{cause} {count}" for cause, count in sorted(self.refused.items()))
-            told += f" ({causes})" if causes else ""
-        return told
+            text += f" ({causes})" if causes else ""
+        return text

@@ -37,7 +37,7 @@ from memreward_trainer.verl.compare import ComparedRollouts
 from memreward_trainer.verl.label_set import LabelledQueries, RewardTally
 from memreward_trainer.verl.programs import ProgramBehaviour, sandbox_for
 from memreward_trainer.verl.remember import LabelledExperience
-from memreward_trainer.verl.rows import RolloutRow, is_training, response_tokens
+from memreward_trainer.verl.rows import RolloutRow, is_training, response_text
 from memreward_trainer.verl.settings import VerlSettings
 from memreward_trainer.verl.submit import TrueReward, VerifyingSubmitter
 from memreward_trainer.verl.true_reward import NoTrueReward, TrueRewards
@@ -48,12 +48,15 @@ __all__ = ["GroupRewardManager", "verl_advantage"]
 
 logger = logging.getLogger(__name__)
 
+WAITING_CALLS = 1_000
+"""Calls that a Ray actor with coroutine methods, as verl's reward workers are, holds at once."""
+
 
 class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
-    """Rewards of whole groups by the MemReward service; see the module for how verl is told.
+    """Rewards of whole groups by the MemReward service; the lines for verl's configuration stand above.
 
-    What could not be scored becomes what `reward.memreward.on_unscored` says, and is told in the log each time with
-    the totals of this worker. mask: an error, on which verl's V1 trainer leaves this rollout out and trains on with
+    What could not be scored becomes what `reward.memreward.on_unscored` says, with a warning in the log and the totals
+    of this worker each time. mask: an error, on which verl's V1 trainer leaves this rollout out and trains on with
     its siblings. raise: a reward of NaN, at which the advantage estimator memreward_grpo ends the run.
     """
 
@@ -72,12 +75,13 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         """
         super().__init__(config, tokenizer, compute_score)
         self.settings = VerlSettings.of(config)
+        self._group_size = int(config.actor_rollout_ref.rollout.n)
         self.labelled = LabelledQueries.of(self.settings)
         labels = self.labelled is not None or self.settings.label_share is not None
         self.tally = RewardTally(with_labels=labels)
         asking = (config, tokenizer, compute_score, reward_router_address, reward_model_tokenizer)
         self._validation = NaiveRewardManager(*asking)
-        sandbox = sandbox_for(self.settings, int(config.reward.num_workers))
+        sandbox = sandbox_for(self.settings, config)
         self.true_rewards: TrueReward
         if self.settings.verifier == REWARD_FUNCTION:
             self.true_rewards = TrueRewards(*asking, self.settings.verify_seconds)
@@ -90,7 +94,8 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         self.submitter = VerifyingSubmitter(self.client, self.settings, self.true_rewards, self.tally, self._remember)
         self.experience = LabelledExperience(self.client)
         self.compared = ComparedRollouts(self.client, self.settings)
-        rollouts, places = self.settings.waiting(config)
+        rollouts = int(config.data.train_batch_size) * self._group_size
+        places = int(config.reward.num_workers) * WAITING_CALLS
         if rollouts > places:
             logger.warning(
                 "A step has %d rollouts, and the reward workers hold %d calls at once: while groups fill up, a sibling "
@@ -130,8 +135,7 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         try:
             reward = await self.true_rewards.of(data)
         except NoTrueReward as error:
-            outcome = Outcome(None, None, error.status, None, None)
-            return self._unscored(read, outcome, error, to_correct=error.to_correct)
+            return self._unscored(read, Outcome.failed(error.status), error, to_correct=error.to_correct)
         self.tally.scored += 1
         self.tally.labelled += 1
         submission = await self._submission(data[-1:][0], read)
@@ -147,8 +151,8 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         try:
             answer = await self.submitter.submit(submission, data, ends)
         except MemRewardError as error:
-            return self._unscored(read, Outcome.failed(error), error, to_correct=not is_about_the_rollout(error))
-        outcome = Outcome.told(answer, answer.model_version)
+            return self._unscored(read, Outcome.failed(error.code), error, to_correct=not is_about_the_rollout(error))
+        outcome = Outcome.answered(answer, answer.model_version)
         if outcome.reward is None:
             return self._unscored(read, outcome)
         self.tally.scored += 1
@@ -156,12 +160,12 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         return _result(outcome.reward, outcome.reward, outcome)
 
     async def _submission(self, row: Any, read: RolloutRow) -> Submission:
-        response = await self._response(row)
+        response = await response_text(row, self.tokenizer)
         return Submission(
             run_id=self.settings.run_id,
             group_id=read.group_id,
             rollout_index=read.rollout_index,
-            group_size=self.settings.group_size,
+            group_size=self._group_size,
             query=read.query,
             rollout=Rollout(response, behaviour=await self.behaviour.of(read.query, response)),
             step=read.step,
@@ -175,15 +179,11 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
             rollout = StoredRollout(labelled.rollout, place, "verifier", self.settings.policy, labelled.step)
             self.experience.add(labelled.query, rollout)
 
-    async def _response(self, row: Any) -> str:
-        text: str = await asyncio.to_thread(self.tokenizer.decode, response_tokens(row), skip_special_tokens=True)
-        return text
-
     def _unscored(
         self, read: RolloutRow, outcome: Outcome, error: Exception | None = None, *, to_correct: bool = False
     ) -> dict[str, Any]:
-        """What the rule says for a rollout without a reward, told in the log."""
-        rule = self.settings.on_unscored
+        """What the rule says for a rollout without a reward; it stands in the log too."""
+        rule = self.settings.rule
         self.tally.unscored[outcome.status] += 1
         # A mistake in the set-up must not become a reward, not even a stated one.
         raised = rule.action == "mask" or (rule.action == "state" and to_correct)

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from typing import Any
 
 from memreward_client import Query
 from memreward_trainer.behaviour.run import Behaviour, rollout_behaviour
@@ -18,11 +17,9 @@ from memreward_trainer.verl.settings import VerlSettings
 
 logger = logging.getLogger(__name__)
 
-Result = TypeVar("Result")
 
-
-def sandbox_for(settings: VerlSettings, workers: int) -> Sandbox | None:
-    """The sandbox of one of `workers` reward workers; None where the settings let no program run.
+def sandbox_for(settings: VerlSettings, config: Any) -> Sandbox | None:
+    """The sandbox of one reward worker; None where the settings let no program run.
 
     That of reward.sandbox_fusion.url, or this machine's, tried out, where all workers together run about as many
     programs at once as it has processors.
@@ -33,16 +30,20 @@ def sandbox_for(settings: VerlSettings, workers: int) -> Sandbox | None:
     needs = settings.programs
     if not needs:
         return None
-    if settings.sandbox_url is not None:
-        return FusionSandbox(settings.sandbox_url, concurrency=settings.sandbox_programs)
+    fusion = config.reward.sandbox_fusion
+    if fusion.url is not None:
+        return FusionSandbox(fusion.url, concurrency=int(fusion.max_concurrent))
     try:
-        isolation = _at_once(LocalSandbox().prepare())
+        # In a thread, because an event loop may run in this one.
+        with ThreadPoolExecutor(1) as threads:
+            isolation = threads.submit(asyncio.run, LocalSandbox().prepare()).result()
     except SandboxUnavailable as error:
         raise ValueError(
             f"reward.memreward lets programs run here ({' and '.join(needs)}), and this machine cannot: {error} "
             "Without a sandbox, give reward.sandbox_fusion.url a SandboxFusion server; or set behaviour=false, so that "
             "programs are compared by their text, and another verifier than code."
         ) from error
+    workers = int(config.reward.num_workers)
     return LocalSandbox(isolation, concurrency=max(1, (os.cpu_count() or 1) // workers))
 
 
@@ -50,7 +51,7 @@ class ProgramBehaviour:
     """What programs do on inputs made from their query. `found` and `missing` count those of this worker.
 
     A program of which nothing could be found out is sent without a behaviour; where the sandbox failed or took too
-    long, that is told in the log.
+    long, that is a warning in the log.
     """
 
     def __init__(self, settings: VerlSettings, sandbox: Sandbox | None) -> None:
@@ -84,9 +85,3 @@ class ProgramBehaviour:
             self.found,
             self.missing,
         )
-
-
-def _at_once(work: Coroutine[Any, Any, Result]) -> Result:
-    """The result of a coroutine, also where an event loop runs already."""
-    with ThreadPoolExecutor(1) as threads:
-        return threads.submit(asyncio.run, work).result()

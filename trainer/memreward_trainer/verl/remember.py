@@ -1,6 +1,6 @@
 """Labelled rollouts of a run on their way into the service's memory, in the background of a reward worker.
 
-Rewards never wait for it and never fail by it: what could not be stored is counted and told in the log.
+Rewards never wait for it and never fail by it: what could not be stored is counted, with a warning in the log.
 """
 
 from __future__ import annotations
@@ -95,7 +95,7 @@ class LabelledExperience:
             self._refused = True
             logger.warning(
                 "The reward function gave %s: it is used for training as it is, but memory takes labels from 0 to 1 "
-                "only, so rollouts with such rewards are not stored. This is told once.",
+                "only, so rollouts with such rewards are not stored. This warning comes once.",
                 label,
             )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
 from memreward_client import Query
+from memreward_trainer.adapter.connection import known_domain
 from memreward_trainer.adapter.query_text import query_text
 from memreward_trainer.verl.settings import VerlSettings
 
@@ -40,7 +42,7 @@ class RolloutRow:
             step=None if step is None else int(step),
             query=Query(
                 _query_text(columns, settings),
-                domain=settings.domains.get(source, settings.domain),
+                domain=known_domain(settings.domains.get(source, settings.domain)),
                 dataset=settings.datasets.get(source, source),
             ),
         )
@@ -64,13 +66,14 @@ def is_training(row: Any, settings: VerlSettings) -> bool:
     return str(split) in settings.training_splits
 
 
-def response_tokens(row: Any) -> Any:
-    """The token ids of the response without padding, shape (response_length,)."""
-    responses = row.batch["responses"]
+async def response_text(row: Any, tokenizer: Any) -> str:
+    """The response, decoded in a thread."""
+    responses = row.batch["responses"]  # (response_length,), padded at the end
     length = row.non_tensor_batch.get("response_len")
     if length is None:
         length = row.batch["attention_mask"][-responses.shape[-1] :].sum()
-    return responses[: int(length)]
+    text: str = await asyncio.to_thread(tokenizer.decode, responses[: int(length)], skip_special_tokens=True)
+    return text
 
 
 def column(columns: Any, path: str) -> Any:

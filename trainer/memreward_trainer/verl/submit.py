@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from memreward_client import AsyncRewardClient, RolloutReward, Submission
 from memreward_trainer.verl.label_set import RewardTally
-from memreward_trainer.verl.settings import VerlSettings
+from memreward_trainer.verl.settings import LABEL_MARGIN_SECONDS, VerlSettings
 from memreward_trainer.verl.true_reward import NoTrueReward
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ ANSWER_SECONDS = 2.0
 
 
 class TrueReward(Protocol):
-    """Who tells true rewards: TrueRewards or VerifierRewards."""
+    """Who says true rewards: TrueRewards or VerifierRewards."""
 
     async def of(self, data: Any) -> float:
         """The true reward of the last row of `data`. Raises NoTrueReward."""
@@ -69,7 +69,7 @@ class VerifyingSubmitter:
         return await self.client.submit(submission, deadline=left, allow_partial=self._settings.allow_partial)
 
     async def _label(self, submission: Submission, data: Any, ends: float) -> float | None:
-        """The label that was asked for; None, told in the log, where the verifier does not give one in time."""
+        """The label that was asked for; None, with a warning, where the verifier does not give one in time."""
         self._tally.asked += 1
         try:
             return await self._verified(data, ends)
@@ -89,7 +89,8 @@ class VerifyingSubmitter:
 
     async def _verified(self, data: Any, ends: float) -> float:
         left = ends - asyncio.get_running_loop().time() - ANSWER_SECONDS
-        seconds = min(self._settings.verify_seconds, left)
+        # The service waits so long for the label: a verifier's queue may take of it, its work keeps verify_seconds.
+        seconds = min(self._settings.verify_seconds + LABEL_MARGIN_SECONDS - ANSWER_SECONDS, left)
         if seconds <= 0:
             raise NoTrueReward("verifier_timeout", "no time is left before the deadline of the rollout")
         try:

@@ -9,13 +9,17 @@ from typing import Any
 from memreward_client import Domain
 from memreward_trainer.verifiers.choose import DOMAIN_OF
 from memreward_trainer.verifiers.verdicts import Attempt, Verifier
-from memreward_trainer.verl.rows import RolloutRow, column, response_tokens
+from memreward_trainer.verl.rows import RolloutRow, column, response_text
 from memreward_trainer.verl.settings import VerlSettings
 from memreward_trainer.verl.true_reward import NoTrueReward
 
 
 class VerifierRewards:
-    """Asks a verifier what it says about a row: the rewards are 1 and 0. Its `of` is that of TrueRewards."""
+    """Asks a verifier what it says about a row: the rewards are 1 and 0. Its `of` is that of TrueRewards.
+
+    A verifier keeps the time of its work (verify_seconds) by itself. Its queue does not count; together they end with
+    the time of the rollout.
+    """
 
     def __init__(self, settings: VerlSettings, tokenizer: Any, verifier: Verifier) -> None:
         self._settings, self._tokenizer, self._verifier = settings, tokenizer, verifier
@@ -26,13 +30,14 @@ class VerifierRewards:
         Raises:
             NoTrueReward: the verifier cannot say, failed, or took too long.
         """
-        seconds = self._settings.verify_seconds
+        seconds = self._settings.deadline_seconds
         try:
             async with asyncio.timeout(seconds) as limit:
                 verdict = await self._verifier.verify(await self._attempt(data[-1:][0]))
         except Exception as error:
             if isinstance(error, TimeoutError) and limit.expired():
-                raise NoTrueReward("verifier_timeout", f"the verifier took more than {seconds:g} seconds") from None
+                message = f"the verifier took more than {seconds:g} seconds, its queue included"
+                raise NoTrueReward("verifier_timeout", message) from None
             message = f"the verifier failed with {type(error).__name__}: {error}"
             raise NoTrueReward("verifier_failed", message) from error
         if verdict.label is None:
@@ -42,10 +47,9 @@ class VerifierRewards:
     async def _attempt(self, row: Any) -> Attempt:
         settings, columns = self._settings, row.non_tensor_batch
         query = RolloutRow.of(row, settings).query
-        response = await asyncio.to_thread(self._tokenizer.decode, response_tokens(row), skip_special_tokens=True)
         return Attempt(
             query.text,
-            response,
+            await response_text(row, self._tokenizer),
             self._domain(query.domain),
             ground_truth=reference(column(columns, settings.truth_field)),
             tests=tests_of(column(columns, settings.tests_field)),
@@ -56,7 +60,7 @@ class VerifierRewards:
         named = DOMAIN_OF.get(choice) if isinstance(choice, str) else None
         found = named or domain
         if found is None:
-            raise ValueError("An external verifier is told the domain: set reward.memreward.domain.")
+            raise ValueError("An external verifier gets the domain: set reward.memreward.domain.")
         return found
 
 
