@@ -104,7 +104,9 @@ async def test_a_command_that_does_not_exist_cannot_say() -> None:
 
 
 @contextmanager
-def grader(status: int, reply: str, wait: float = 0.0) -> Iterator[tuple[UrlVerifier, list[bytes]]]:
+def grader(
+    status: int, reply: str, wait: float = 0.0, seconds: float = 20.0
+) -> Iterator[tuple[UrlVerifier, list[bytes]]]:
     """A verifier that asks a real server with this answer, and what the server was posted."""
     seen: list[bytes] = []
 
@@ -122,7 +124,7 @@ def grader(status: int, reply: str, wait: float = 0.0) -> Iterator[tuple[UrlVeri
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listener:
         threading.Thread(target=listener.serve_forever, daemon=True).start()
-        yield UrlVerifier(f"http://127.0.0.1:{listener.server_port}/verify", seconds=1.0), seen
+        yield UrlVerifier(f"http://127.0.0.1:{listener.server_port}/verify", seconds), seen
         listener.shutdown()
 
 
@@ -156,7 +158,7 @@ async def test_verifications_share_one_client(monkeypatch: pytest.MonkeyPatch) -
      (200, '{"ruling": "maybe"}', 0, "is not"), (200, '{"ruling": "right"}', 1.5, "no answer in 1 s")],
 )  # fmt: skip
 async def test_a_url_that_fails_cannot_say(status: int, reply: str, wait: float, reason: str) -> None:
-    with grader(status, reply, wait) as (verifier, _):
+    with grader(status, reply, wait, seconds=1.0 if wait else 20.0) as (verifier, _):
         verdict = await verifier.verify(TEXT)
     assert verdict.ruling is Ruling.CANNOT_SAY
     assert reason in verdict.reason
