@@ -2,6 +2,7 @@
 # make test     everything that must pass before a change lands
 # make lint     the same without the tests
 # make proto    the gRPC stubs anew from reward.proto
+# make client   the blocking client anew from the awaited one
 # make clean    remove what make made
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ STAMP = $(VENV)/installed
 TORCH = torch==2.13.0
 PROTO = proto/memreward_proto
 
-.PHONY: demo test lint proto clean
+.PHONY: demo test lint proto client clean
 
 demo: $(STAMP)
 	$(BIN)/memreward demo $(if $(ONCE),--once)
@@ -27,6 +28,9 @@ lint: $(STAMP)
 proto: $(STAMP)
 	$(BIN)/python -m grpc_tools.protoc -I proto --python_out=proto --grpc_python_out=proto \
 		--pyi_out=proto $(PROTO)/reward.proto
+
+client: $(STAMP)
+	$(BIN)/python client/generate_blocking.py
 
 # torch goes first: what is installed of it, of whichever build, then satisfies everything else.
 $(STAMP): pyproject.toml constraints.txt

@@ -1,13 +1,14 @@
 """READ FIRST: every call of a MemReward service, as data: where it goes over either transport, and what comes back.
 
 One call of `RewardClient` or `AsyncRewardClient` passes these files in this order:
-    records/       what goes in and what comes out, as frozen records
-    wire.py        records to the JSON of /v1 and back
-    calls.py       here: the calls
-    retries.py       when to send, how long to wait, when to send again, when to give up; no input or output
-    client.py      takes the steps, blocking; async_client.py: takes the same steps, awaiting
-    transport/http.py, transport/grpc.py, mock_transport.py     carry one call, once
-    errors.py      what all of it raises
+    records/             what goes in and what comes out, as frozen records
+    wire.py              records to the JSON of /v1 and back
+    calls.py             here: the calls
+    async_client.py      a method for each call
+    async_retry_loop.py  sends a call, waits, sends it again; retries.py says how long to wait and when to give up
+    transport/           async_http.py and grpc.py carry one call, once
+    errors.py            what all of it raises
+client.py, retry_loop.py and transport/http.py are the same without `await`: `make client` writes them.
 """
 
 from __future__ import annotations

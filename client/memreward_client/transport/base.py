@@ -1,6 +1,6 @@
-"""What a transport does, and which one a URL names: http:// and https:// are HTTP, grpc:// and grpcs:// are gRPC.
+"""What a transport does, and the address of a service: http:// and https:// are HTTP, grpc:// and grpcs:// are gRPC.
 
-A transport carries a call once and knows nothing of repetition. Its library is imported when a connection is opened.
+A transport carries a call once and knows nothing of repetition.
 """
 
 from __future__ import annotations
@@ -88,25 +88,3 @@ def parse_address(url: str, api_key: str | None = None) -> Address:
             {"field": "api_key"},
         )
     return Address(parts.scheme, shown, host, port, key)
-
-
-def open_transport(address: Address) -> Transport:
-    """The blocking transport for an address. Raises MissingExtra."""
-    if address.scheme.startswith("grpc"):
-        from memreward_client.transport.grpc import GrpcTransport
-
-        return GrpcTransport(address)
-    from memreward_client.transport.http import HttpTransport
-
-    return HttpTransport(address)
-
-
-def open_async_transport(address: Address) -> AsyncTransport:
-    """The awaiting transport for an address, for the running event loop. Raises MissingExtra."""
-    if address.scheme.startswith("grpc"):
-        from memreward_client.transport.grpc import GrpcTransport
-
-        return GrpcTransport(address)
-    from memreward_client.transport.http import AsyncHttpTransport
-
-    return AsyncHttpTransport(address)

@@ -1,14 +1,16 @@
 """Calls over gRPC: the same dicts as in HTTP, as messages, by the descriptors of the contract.
 
-One channel serves threads and event loops alike: a call that is awaited is a future of the channel, whose end the
-event loop is told of. So nothing belongs to one loop, and a cancelled await cancels its call.
+One channel serves threads and event loops alike: a call that is awaited is a future of the channel, whose end is
+passed to the event loop. So nothing belongs to one loop, and a cancelled await cancels its call. One class serves both
+clients: `asend`, a future, would make blocking calls slower.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from memreward_client.calls import Call
@@ -73,34 +75,25 @@ class GrpcTransport:
     def send(self, call: Call[Any], seconds: float) -> Json:
         """The answer's JSON."""
         method = self._methods[call.rpc]
-        try:
-            message = method.invoke(_message(method, call), timeout=seconds, metadata=self._metadata)
-        except grpc.RpcError as error:
-            raise _error(error, self._url) from error
-        return method.read(message)
+        with _errors(self._url):
+            return method.read(method.invoke(_message(method, call), timeout=seconds, metadata=self._metadata))
 
     async def asend(self, call: Call[Any], seconds: float) -> Json:
         """The answer's JSON."""
         method = self._methods[call.rpc]
-        future = method.invoke.future(_message(method, call), timeout=seconds, metadata=self._metadata)
-        try:
+        with _errors(self._url):
+            future = method.invoke.future(_message(method, call), timeout=seconds, metadata=self._metadata)
             return method.read(await _awaited(future))
-        except grpc.RpcError as error:
-            raise _error(error, self._url) from error
 
     def ready(self, seconds: float) -> bool:
         """What grpc.health.v1 says."""
-        try:
+        with _errors(self._url):
             return bool(self._health(READY, timeout=seconds) == SERVING)
-        except grpc.RpcError as error:
-            raise _error(error, self._url) from error
 
     async def aready(self, seconds: float) -> bool:
         """What grpc.health.v1 says."""
-        try:
+        with _errors(self._url):
             return bool(await _awaited(self._health.future(READY, timeout=seconds)) == SERVING)
-        except grpc.RpcError as error:
-            raise _error(error, self._url) from error
 
     def close(self) -> None:
         """Close the channel; calls in flight end."""
@@ -116,22 +109,31 @@ async def _awaited(call: Any) -> Any:
     loop = asyncio.get_running_loop()
     ended = loop.create_future()
 
-    def tell(_: object) -> None:
+    def end() -> None:
         if not ended.done():
             ended.set_result(None)
 
-    def told(_: object) -> None:
+    def wake(_: object) -> None:
         # A loop that is closed has nobody who waits.
         if not loop.is_closed():
-            loop.call_soon_threadsafe(tell, None)
+            loop.call_soon_threadsafe(end)
 
-    call.add_done_callback(told)
+    call.add_done_callback(wake)
     try:
         await ended
     except asyncio.CancelledError:
         call.cancel()
         raise
     return call.result()
+
+
+@contextmanager
+def _errors(url: str) -> Iterator[None]:
+    """Inside, an error of gRPC becomes one of the client."""
+    try:
+        yield
+    except grpc.RpcError as error:
+        raise _error(error, url) from error
 
 
 def _message(method: Method, call: Call[Any]) -> Any:

@@ -1,73 +1,64 @@
-"""Calls over HTTP/1.1 with httpx: JSON there, JSON back, and errors by their object."""
+# Made from async_http.py by `make client`: change that file.
+"""Calls over HTTP/1.1 with httpx; http_messages.py says what is sent and what an answer means."""
 
 from __future__ import annotations
 
-import json
-import time
-from email.utils import parsedate_to_datetime
-from typing import Any, Generic, TypeVar
-from urllib.parse import quote
+from typing import Any
 
 import httpx
 
 from memreward_client.calls import Call
-from memreward_client.errors import InvalidArgument, MemRewardError, NotMemReward, Unreachable, service_error
-from memreward_client.transport.base import CONNECT_SECONDS, Address
+from memreward_client.transport.base import Address
+from memreward_client.transport.http_messages import answer, headers, readiness, request, timeout, unreachable
 from memreward_client.wire import Json
 
-PASSING_STATUSES = frozenset({429, 502, 503, 504})
-"""What a gateway answers for a service that is away or full."""
-REFUSED = ("Connection refused", "All connection attempts failed")
-"""What httpx says, blocking and awaiting, of a port on which nobody listens."""
 LIMITS = httpx.Limits(keepalive_expiry=4.0)
 """The service hangs up on idle connections after 5 s; a client that does so earlier has no request on the way then."""
 
-Client = TypeVar("Client", httpx.Client, httpx.AsyncClient)
 
-
-class Lanes(Generic[Client]):
+class Lanes:
     """Clients of httpx that carry one request at a time, as many as there are requests in flight.
 
     The pool inside a client looks at all its connections for every request: with 256 submits held at once that took
     8 ms of CPU for each, against 1 ms this way. The lane used last is taken first, so its connection is open still.
     """
 
-    def __init__(self, kind: type[Client], address: Address) -> None:
-        self._kind: type[Client] = kind
+    def __init__(self, address: Address) -> None:
         self._address = address
         self._tls = httpx.create_ssl_context()
-        self._idle: list[Client] = []
-        self.all: list[Client] = []
+        self._idle: list[httpx.Client] = []
+        self.all: list[httpx.Client] = []
 
-    def take(self) -> Client:
+    def take(self) -> httpx.Client:
         """A lane that nobody uses."""
         try:
             return self._idle.pop()
         except IndexError:
-            url, headers = self._address.url, _headers(self._address)
-            made: Client = self._kind(base_url=url, headers=headers, limits=LIMITS, verify=self._tls)
+            made = httpx.Client(
+                base_url=self._address.url, headers=headers(self._address), limits=LIMITS, verify=self._tls
+            )
             self.all.append(made)
             return made
 
-    def give_back(self, lane: Client) -> None:
+    def give_back(self, lane: httpx.Client) -> None:
         """The lane may carry another request."""
         self._idle.append(lane)
 
 
 class HttpTransport:
-    """Blocking calls, for any number of threads."""
+    """The calls of one client over HTTP."""
 
     def __init__(self, address: Address) -> None:
         self._url = address.url
-        self._lanes = Lanes(httpx.Client, address)
+        self._lanes = Lanes(address)
 
     def send(self, call: Call[Any], seconds: float) -> Json:
         """The answer's JSON."""
-        return _answer(self._request(seconds, **_request(call)), self._url)
+        return answer(self._request(seconds, **request(call)), self._url)
 
     def ready(self, seconds: float) -> bool:
         """What /readyz says."""
-        return _readiness(self._request(seconds, method="GET", url="/readyz"), self._url)
+        return readiness(self._request(seconds, method="GET", url="/readyz"), self._url)
 
     def close(self) -> None:
         """Close the connections."""
@@ -77,119 +68,8 @@ class HttpTransport:
     def _request(self, seconds: float, **content: Any) -> httpx.Response:
         lane = self._lanes.take()
         try:
-            return lane.request(timeout=_timeout(seconds), **content)
+            return lane.request(timeout=timeout(seconds), **content)
         except httpx.HTTPError as error:
-            raise _unreachable(error, self._url) from error
+            raise unreachable(error, self._url) from error
         finally:
             self._lanes.give_back(lane)
-
-
-class AsyncHttpTransport:
-    """Awaited calls within one event loop."""
-
-    def __init__(self, address: Address) -> None:
-        self._url = address.url
-        self._lanes = Lanes(httpx.AsyncClient, address)
-
-    async def asend(self, call: Call[Any], seconds: float) -> Json:
-        """The answer's JSON."""
-        return _answer(await self._request(seconds, **_request(call)), self._url)
-
-    async def aready(self, seconds: float) -> bool:
-        """What /readyz says."""
-        return _readiness(await self._request(seconds, method="GET", url="/readyz"), self._url)
-
-    async def aclose(self) -> None:
-        """Close the connections."""
-        for lane in self._lanes.all:
-            await lane.aclose()
-
-    async def _request(self, seconds: float, **content: Any) -> httpx.Response:
-        lane = self._lanes.take()
-        try:
-            return await lane.request(timeout=_timeout(seconds), **content)
-        except httpx.HTTPError as error:
-            raise _unreachable(error, self._url) from error
-        finally:
-            self._lanes.give_back(lane)
-
-
-def _headers(address: Address) -> dict[str, str]:
-    headers = {"content-type": "application/json", "accept": "application/json"}
-    return headers | ({"authorization": f"Bearer {address.api_key}"} if address.api_key else {})
-
-
-def _timeout(seconds: float) -> httpx.Timeout:
-    return httpx.Timeout(seconds, connect=min(seconds, CONNECT_SECONDS))
-
-
-def _request(call: Call[Any]) -> dict[str, Any]:
-    """What httpx needs to know of a call: fields named in braces go into the path, the others behind it or into it."""
-    path, fields = call.path, call.fields
-    if "{" in path:
-        path = path.format(**{name: quote(str(value), safe="") for name, value in fields.items()})
-        fields = {name: value for name, value in fields.items() if f"{{{name}}}" not in call.path}
-    if call.method == "GET":
-        return {"method": "GET", "url": path, "params": fields}
-    try:
-        content = json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"The request cannot be written as JSON ({error}): correct its fields.") from error
-    return {"method": "POST", "url": path, "content": content}
-
-
-def _unreachable(error: httpx.HTTPError, url: str) -> MemRewardError:
-    sent = not isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)
-    if not sent:
-        # A refusal is the plain case; a wrong name or too many open files is worth a word.
-        reason = "" if any(words in str(error) for words in REFUSED) else f" ({error})"
-        sentence = f"No service is reachable at {url}{reason}: start one with `memreward serve`, or correct the URL."
-        return Unreachable(sentence, {"reason": str(error)}, sent=False)
-    if isinstance(error, httpx.TimeoutException):
-        return Unreachable(f"The service at {url} did not answer in time.", {"reason": type(error).__name__})
-    return Unreachable(f"The connection to the service at {url} broke ({error or type(error).__name__}).")
-
-
-def _answer(response: httpx.Response, url: str) -> Json:
-    """The JSON object of a success. Raises the error that the answer is."""
-    try:
-        body = json.loads(response.content)
-    except ValueError:
-        body = None
-    if not isinstance(body, dict):
-        raise _foreign(response, url)
-    if response.is_success:
-        return body
-    error = body.get("error")
-    if not (isinstance(error, dict) and isinstance(error.get("code"), str)):
-        raise _foreign(response, url)
-    raised = service_error(error)
-    raised.details |= _retry_after(response)
-    raise raised
-
-
-def _readiness(response: httpx.Response, url: str) -> bool:
-    if response.status_code not in (200, 503) or "text/plain" not in response.headers.get("content-type", ""):
-        raise _foreign(response, url)
-    return response.status_code == httpx.codes.OK
-
-
-def _foreign(response: httpx.Response, url: str) -> NotMemReward:
-    return NotMemReward(
-        f"What answers at {url} is no MemReward service (HTTP {response.status_code}): correct the URL.",
-        {"http_status": response.status_code, **_retry_after(response)},
-        passing=response.status_code in PASSING_STATUSES,
-    )
-
-
-def _retry_after(response: httpx.Response) -> dict[str, float]:
-    """Retry-After in seconds, from either of its forms (RFC 9110, 10.2.3)."""
-    value = response.headers.get("retry-after")
-    if value is None:
-        return {}
-    if value.strip().isdigit():
-        return {"retry_after": float(value)}
-    try:
-        return {"retry_after": max(parsedate_to_datetime(value).timestamp() - time.time(), 0.0)}
-    except ValueError:
-        return {}

@@ -19,7 +19,7 @@ from memreward_client import (
     calls,
 )
 from memreward_client.transport.base import parse_address
-from memreward_client.transport.http import HttpTransport
+from memreward_client.transport.http import HttpTransport, Lanes
 
 QUICK = Retries(first_wait=0.001)
 
@@ -96,3 +96,13 @@ JOB = {"job_id": "a/b?c d", "status": "queued", "progress": 0, "metrics": {}, "m
 def test_a_field_of_a_newer_service_is_passed_over() -> None:
     with scripted(answer(**JOB, colour="green")) as (url, _), RewardClient(url) as client:
         assert client.training_job("x").status == "queued"
+
+
+def test_requests_one_after_another_take_one_lane() -> None:
+    lanes = Lanes(parse_address("http://127.0.0.1:9"))
+    first = lanes.take()
+    lanes.give_back(first)
+    assert lanes.take() is first
+    second = lanes.take()
+    assert second is not first
+    assert lanes.all == [first, second]

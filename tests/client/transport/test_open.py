@@ -25,8 +25,6 @@ from memreward_client import (
     Rollout,
     Submission,
 )
-from memreward_client.transport.base import parse_address
-from memreward_client.transport.http import Lanes
 from serving import Address, serving
 
 
@@ -138,15 +136,3 @@ def test_a_pickled_client_is_its_configuration(kind: Any) -> None:
     assert again.__getstate__().address.api_key == "s3cret"
     for shown in (repr(again), str(again), repr(again.__getstate__())):
         assert "s3cret" not in shown
-
-
-def test_requests_one_after_another_take_one_lane() -> None:
-    import httpx
-
-    lanes = Lanes(httpx.Client, parse_address("http://127.0.0.1:9"))
-    first = lanes.take()
-    lanes.give_back(first)
-    assert lanes.take() is first
-    second = lanes.take()
-    assert second is not first
-    assert lanes.all == [first, second]
