@@ -6,7 +6,7 @@
         scored = client.score([Group(Query("2 + 2?", domain="math"), [Rollout("4"), Rollout("5")])])
         print([prediction.reward for prediction in scored.groups[0].rollouts])
 
-`AsyncRewardClient` has the same methods, to be awaited. calls.py is where to begin reading.
+`AsyncRewardClient` has the same methods, to be awaited. Begin to read in calls.py.
 """
 
 from memreward_client.async_client import AsyncRewardClient

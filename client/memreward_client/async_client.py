@@ -144,7 +144,7 @@ class AsyncRewardClient:
     async def list_experience(
         self, after: str | None = None, limit: int | None = None, *, deadline: float | None = None
     ) -> ExperiencePage:
-        """One page of the stored queries in id order, behind the id `after`; `limit` 1 to 1000, 100 where None."""
+        """One page of the stored queries in id order, behind the id `after`; `limit` 1 to 1000, 100 if None."""
         return await self._retry_loop.call(calls.list_experience(after, limit), deadline)
 
     async def experience(self, limit: int | None = None, *, deadline: float | None = None) -> AsyncIterator[Experience]:
@@ -164,7 +164,7 @@ class AsyncRewardClient:
     async def find_queries(
         self, text: str, k: int | None = None, *, deadline: float | None = None
     ) -> tuple[Neighbor, ...]:
-        """The `k` memory queries nearest to a text, nearest first; 8 where None."""
+        """The `k` memory queries nearest to a text, nearest first; 8 if None."""
         return await self._retry_loop.call(calls.find_queries(text, k), deadline)
 
     async def memory(self, *, deadline: float | None = None) -> MemoryStatus:

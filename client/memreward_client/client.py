@@ -143,7 +143,7 @@ class RewardClient:
     def list_experience(
         self, after: str | None = None, limit: int | None = None, *, deadline: float | None = None
     ) -> ExperiencePage:
-        """One page of the stored queries in id order, behind the id `after`; `limit` 1 to 1000, 100 where None."""
+        """One page of the stored queries in id order, behind the id `after`; `limit` 1 to 1000, 100 if None."""
         return self._retry_loop.call(calls.list_experience(after, limit), deadline)
 
     def experience(self, limit: int | None = None, *, deadline: float | None = None) -> Iterator[Experience]:
@@ -161,7 +161,7 @@ class RewardClient:
         return self._retry_loop.call(calls.query(query_id), deadline)
 
     def find_queries(self, text: str, k: int | None = None, *, deadline: float | None = None) -> tuple[Neighbor, ...]:
-        """The `k` memory queries nearest to a text, nearest first; 8 where None."""
+        """The `k` memory queries nearest to a text, nearest first; 8 if None."""
         return self._retry_loop.call(calls.find_queries(text, k), deadline)
 
     def memory(self, *, deadline: float | None = None) -> MemoryStatus:

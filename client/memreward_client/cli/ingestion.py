@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,13 +55,13 @@ def ingest_file(
     return done
 
 
-def await_memory(client: RewardClient, version: int, *, sleep: Callable[[float], None] = time.sleep) -> int:
+def await_memory(client: RewardClient, version: int) -> int:
     """Wait until predictions use the store's `version`; returns the memory version. Raises MemRewardError."""
     status = client.memory()
     with track("indexing", status.stored.queries, "queries") as progress:
         while status.memory_version < version:
             progress.reached(status.indexed_queries, "building" if status.building else "waiting")
-            sleep(POLL_SECONDS)
+            time.sleep(POLL_SECONDS)
             status = client.memory()
         progress.reached(status.stored.queries)
     return status.memory_version

@@ -1,4 +1,4 @@
-"""`memreward rewards`: the rewards of a rollout file's rollouts, beside the truth where the file knows it."""
+"""`memreward rewards`: the rewards of a rollout file's rollouts, beside the truth if the file has it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PredictedGroup:
 
 @dataclass(frozen=True, slots=True)
 class TruthSummary:
-    """Rewards beside the truth. Shares are None where nothing is to be shared out.
+    """Rewards beside the truth. Shares are None if nothing was compared.
 
     `compared` rollouts have a reward of the model and a label; `right` is the share of them whose reward says
     what the label says, `false_positive_rate` the share of the wrong ones among them that are rewarded.
@@ -83,7 +83,7 @@ def summarise_truth(groups: Sequence[PredictedGroup]) -> TruthSummary:
 
 
 def rewards_view(group: PredictedGroup, *, explain: bool = False) -> Group:
-    """A query and a table of its rollouts: what was predicted, and the truth where a label is known."""
+    """A query and a table of its rollouts: what was predicted, and the truth if a label is known."""
     table = Table(*("answer", "reward", "probability", "status", "truth"), box=SIMPLE_HEAD, pad_edge=False)
     for column in table.columns[1:3]:
         column.justify = "right"
@@ -149,7 +149,7 @@ def clip_start(text: str, width: int) -> str:
 
 
 def number(value: float | None) -> str:
-    """A number for a table: two decimals where it has any, a dash where there is none."""
+    """A number for a table: two decimals if it has any, a dash for None."""
     if value is None:
         return "-"
     return f"{value:.0f}" if value in (0, 1) else f"{value:.2f}"

@@ -19,7 +19,7 @@ DOMAINS = ("math", "qa", "code", "text")
 MAX_STEP = 2**63 - 1
 """Largest training step."""
 OUTCOME_CHARACTERS = 32
-"""Longest text that tells what a program did on one input."""
+"""Longest text that says what a program did on one input."""
 
 
 class RolloutFileError(ValueError):
@@ -28,7 +28,7 @@ class RolloutFileError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class FileRollout:
-    """One response. `label`: its true reward in [0, 1], None where unknown; `step`: of training, from 0.
+    """One response. `label`: its true reward in [0, 1], None if unknown; `step`: of training, from 0.
 
     `behaviour`: what a program did, one list for each set of inputs, one text an input (records.Rollout).
     """
@@ -77,7 +77,7 @@ def parse_line(line: str, place: str) -> FileQuery:
 
 
 def format_line(query: FileQuery, place: str) -> str:
-    """The line, without its end, that `parse_line` reads back equal; RolloutFileError where there is none."""
+    """The line, without its end, that `parse_line` reads back equal; RolloutFileError if there is none."""
     line = json.dumps(_to_json(query), ensure_ascii=False)
     parse_line(line, place)
     return line

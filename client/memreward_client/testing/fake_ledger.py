@@ -29,7 +29,7 @@ class FakeLedger:
 
     def spending(self, run_id: str) -> Json:
         """The answer of GET /v1/label-spending."""
-        groups = {group: told for group, told in self._groups.items() if group[0] == run_id}
+        groups = {group: known for group, known in self._groups.items() if group[0] == run_id}
         asked = [identity[:3] for identity in self.asked if identity[0] == run_id]
         found = {step for step, _ in groups.values()}
         steps = tuple(

@@ -2,7 +2,7 @@
 
 from memreward_client import FakeService, MockTransport, RewardClient
 
-def judge(query, rollout):                      # a reward, or None where it abstains
+def judge(query, rollout):                      # a reward, or None if it abstains
     return float(rollout.response.endswith("4"))
 
 service = FakeService(judge)
@@ -38,7 +38,7 @@ class FakeService:
     A label is its own reward (source label). A rollout sent alone is answered at once as if its group were complete:
     the real service waits for the siblings. `submitted` holds each by its identity, with its label once that has come;
     `scored` counts the rollouts of all `score` calls; `experience` are the stored queries by id, as JSON. `trained`
-    False: no reward can be told.
+    False: there is no reward.
 
     Labels: a submission with a `label_budget` for which `wants_label` says True is answered label_requested, until it
     comes with a label or with `no_label`. A label plan names the first rollout without a label of each group. Both are
@@ -125,7 +125,7 @@ class FakeService:
         return own | self._settled[identity]
 
     def _keep(self, identity: Identity, submission: Submission) -> None:
-        """Raises Conflict where another rollout, or another label, has the identity."""
+        """Raises Conflict if another rollout, or another label, has the identity."""
         before = self.submitted.setdefault(identity, submission)
         known, label = before.rollout.label, submission.rollout.label
         if _content(before) != _content(submission) or (None not in (known, label) and known != label):

@@ -8,7 +8,7 @@
     client = RewardClient(transport=MockTransport(handler))
 
 `call.rpc` is the name of the call in proto/memreward_proto/reward.proto, `call.fields` its JSON; the handler returns
-the JSON of the answer. fake_service.py has a handler that scores.
+the JSON of the answer. FakeService is a handler that scores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dataclasses import replace
 from typing import Any
 
 from memreward_client.calls import Call
-from memreward_client.errors import InvalidArgument
+from memreward_client.transport.base import json_text
 from memreward_client.wire import Json
 
 Handler = Callable[[Call[Any]], Json]
@@ -38,10 +38,7 @@ class MockTransport:
 
     def send(self, call: Call[Any], seconds: float) -> Json:  # noqa: ARG002 - the handler answers at once
         """What the handler says; as over a wire, the fields are a copy, and only JSON passes."""
-        try:
-            call = replace(call, fields=json.loads(json.dumps(call.fields, allow_nan=False)))
-        except (TypeError, ValueError) as error:
-            raise InvalidArgument(f"The request cannot be written as JSON ({error}): correct its fields.") from error
+        call = replace(call, fields=json.loads(json_text(call.fields)))
         self.calls.append(call)
         return self._handler(call)
 

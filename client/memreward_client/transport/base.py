@@ -5,6 +5,8 @@ A transport carries a call once and knows nothing of repetition.
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
@@ -29,7 +31,7 @@ class Transport(Protocol):
         """The answer's JSON. Raises MemRewardError for everything else that can happen within `seconds`."""
 
     def ready(self, seconds: float) -> bool:
-        """Whether the service says that it can predict rewards. Raises MemRewardError where it cannot be asked."""
+        """Whether the service says that it can predict rewards. Raises MemRewardError if it cannot be asked."""
 
     def close(self) -> None:
         """Close the connections."""
@@ -65,7 +67,7 @@ class Address:
 
 
 def parse_address(url: str, api_key: str | None = None) -> Address:
-    """The address that `url` names; a password in it is an API key, where `api_key` is not given.
+    """The address that `url` names; a password in it is an API key, if `api_key` is not given.
 
     Raises InvalidUrl, and InvalidArgument for a key that no header can carry.
     """
@@ -88,3 +90,11 @@ def parse_address(url: str, api_key: str | None = None) -> Address:
             {"field": "api_key"},
         )
     return Address(parts.scheme, shown, host, port, key)
+
+
+def json_text(fields: Mapping[str, Any]) -> str:
+    """The fields of a call as JSON. Raises InvalidArgument for a value that JSON does not have."""
+    try:
+        return json.dumps(fields, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise InvalidArgument(f"The request cannot be written as JSON ({error}): correct its fields.") from error

@@ -11,8 +11,8 @@ from urllib.parse import quote
 import httpx
 
 from memreward_client.calls import Call
-from memreward_client.errors import InvalidArgument, MemRewardError, NotMemReward, Unreachable, service_error
-from memreward_client.transport.base import CONNECT_SECONDS, Address
+from memreward_client.errors import MemRewardError, NotMemReward, Unreachable, service_error
+from memreward_client.transport.base import CONNECT_SECONDS, Address, json_text
 from memreward_client.wire import Json
 
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
@@ -40,11 +40,7 @@ def request(call: Call[Any]) -> dict[str, Any]:
         fields = {name: value for name, value in fields.items() if f"{{{name}}}" not in call.path}
     if call.method == "GET":
         return {"method": "GET", "url": path, "params": fields}
-    try:
-        content = json.dumps(fields, ensure_ascii=False, allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
-        raise InvalidArgument(f"The request cannot be written as JSON ({error}): correct its fields.") from error
-    return {"method": "POST", "url": path, "content": content}
+    return {"method": "POST", "url": path, "content": json_text(fields).encode()}
 
 
 def unreachable(error: httpx.HTTPError, url: str) -> MemRewardError:

@@ -6,7 +6,6 @@ import io
 import json
 from pathlib import Path
 
-import pytest
 from rich.console import Console
 
 from memreward_client import Prediction, ScoredGroup, Source
@@ -20,7 +19,6 @@ from memreward_client.cli.predictions import (
     summarise_truth,
     write_predictions,
 )
-from memreward_client.files.atomic import atomic_file
 from memreward_client.files.rollouts import FileQuery, FileRollout
 
 
@@ -74,15 +72,6 @@ def test_a_written_line_holds_the_prediction_and_the_label(tmp_path: Path) -> No
         "explanation": None,
     }
     assert (line["model_version"], line["memory_version"], line["query"]) == ("m-1", 3, "What [b]is[/b] it?")
-
-
-def test_a_file_that_fails_half_way_keeps_the_old_one(tmp_path: Path) -> None:
-    path = tmp_path / "out.jsonl"
-    path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_file(path) as file:
-        file.write(b"half")
-        raise RuntimeError
-    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("out.jsonl", "old")]
 
 
 def test_texts_and_numbers_for_tables() -> None:

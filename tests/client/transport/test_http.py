@@ -7,7 +7,7 @@ from email.utils import formatdate
 
 import pytest
 
-from client.scripted_server import DROP, Answer, answer, error, scripted
+from client.transport.scripted_server import DROP, Answer, answer, error, scripted
 from memreward_client import (
     MemRewardError,
     NotMemReward,

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from client.callers import KINDS, caller, url_of
-from client.dropping_proxy import dropping
+from client.transport.dropping_proxy import dropping
 from memreward_client import (
     AsyncRewardClient,
     Group,
