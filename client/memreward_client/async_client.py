@@ -72,7 +72,7 @@ class AsyncRewardClient:
 
     def __setstate__(self, configuration: Configuration[AsyncTransport]) -> None:
         self._configuration = configuration
-        self._connections = async_connections(configuration)
+        self._connections = async_connections(configuration.address, configuration.transport)
         self._retry_loop = AsyncRetryLoop(
             self._connections.current,
             configuration.timeouts,

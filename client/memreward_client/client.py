@@ -73,7 +73,7 @@ class RewardClient:
 
     def __setstate__(self, configuration: Configuration[Transport]) -> None:
         self._configuration = configuration
-        self._connections = connections(configuration)
+        self._connections = connections(configuration.address, configuration.transport)
         self._retry_loop = RetryLoop(
             self._connections.current,
             configuration.timeouts,

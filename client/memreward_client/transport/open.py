@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from memreward_client.configuration import Configuration
 from memreward_client.transport.base import Address, AsyncTransport, Transport
 
 Carrier = TypeVar("Carrier")
@@ -48,16 +47,14 @@ class Connections(Generic[Carrier]):
             return self._opened.pop((os.getpid(), self._loop()), None)
 
 
-def connections(configuration: Configuration[Transport]) -> Connections[Transport]:
-    """The connections of a client that blocks."""
-    return Connections(lambda: configuration.transport or open_transport(configuration.address), lambda: None)
+def connections(address: Address, transport: Transport | None) -> Connections[Transport]:
+    """The connections of a client that blocks; `transport` None: the one that the address names."""
+    return Connections(lambda: transport or open_transport(address), lambda: None)
 
 
-def async_connections(configuration: Configuration[AsyncTransport]) -> Connections[AsyncTransport]:
+def async_connections(address: Address, transport: AsyncTransport | None) -> Connections[AsyncTransport]:
     """The connections of a client whose methods are awaited."""
-    return Connections(
-        lambda: configuration.transport or open_async_transport(configuration.address), asyncio.get_running_loop
-    )
+    return Connections(lambda: transport or open_async_transport(address), asyncio.get_running_loop)
 
 
 def open_transport(address: Address) -> Transport:

@@ -8,6 +8,7 @@ import os
 import pickle
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -25,6 +26,7 @@ from memreward_client import (
     Rollout,
     Submission,
 )
+from memreward_client.transport.open import Connections
 from serving import Address, serving
 
 
@@ -136,3 +138,26 @@ def test_a_pickled_client_is_its_configuration(kind: Any) -> None:
     assert again.__getstate__().address.api_key == "s3cret"
     for shown in (repr(again), str(again), repr(again.__getstate__())):
         assert "s3cret" not in shown
+
+
+def test_a_loop_keeps_its_transport_and_a_closed_one_gives_it_up() -> None:
+    class Opened:
+        pass
+
+    opened = Connections(Opened, asyncio.get_running_loop)
+
+    async def used() -> weakref.ref[Opened]:
+        assert opened.current() is opened.current()
+        return weakref.ref(opened.current())
+
+    first, second = asyncio.run(used()), asyncio.run(used())
+    assert first() is None
+    assert second() is not None
+
+    async def taken() -> list[Opened | None]:
+        current = opened.current()
+        return [current, opened.take(), opened.take()]
+
+    current, took, again = asyncio.run(taken())
+    assert took is current
+    assert again is None
