@@ -42,7 +42,7 @@ from memreward_service.store.rows import (
     to_query,
     with_rollouts,
 )
-from memreward_service.store.schema import clock, embedding, is_plain, query, rollout
+from memreward_service.store.schema import clock, embedding, is_plain, query, rollout, store
 
 
 class ExperienceStore:
@@ -107,6 +107,11 @@ class ExperienceStore:
             elif labels:
                 version = max(known.versions.values())
         return LabelReceipt(version, change.labels_changed)
+
+    def name(self) -> str:
+        """The name that this store was given at random when it was made: another store has another one."""
+        with self._database.read() as connection:
+            return str(connection.execute(select(store.c.name)).scalar_one())
 
     def counts(self) -> StoreCounts:
         """Sizes and version, kept beside the clock: one row is read however large the store is."""

@@ -1,6 +1,7 @@
 """The tables of the durable store, as the newest migration leaves them (tests compare the two).
 
 clock                   one row: the last version, and the sizes of the store at it
+store                   one row: a name drawn at random when the database was made
 query ──< rollout       what was learned; a query carries the version of its last change
 embedding               vectors by content key, so that a restart need not encode again
 settled_group           answers to rollouts sent one by one, for retries; they expire
@@ -77,6 +78,8 @@ clock = Table(
     Column("rollouts", BigInteger, nullable=False),
     Column("labels", BigInteger, nullable=False),
 )
+
+store = Table("store", metadata, Column("name", Text, primary_key=True))
 
 query = Table(
     "query",
