@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TypeVar, cast
 
+import numpy as np
 from cachetools import LRUCache
 from prometheus_client import REGISTRY, CollectorRegistry, Counter
 from redis import Redis, RedisError
@@ -53,7 +54,7 @@ def embedding_metrics(registry: CollectorRegistry = REGISTRY) -> EmbeddingMetric
         ),
         Counter(
             "memreward_redis_errors",
-            "Failed calls to the Redis embedding cache, and replies of the wrong length.",
+            "Failed calls to the Redis embedding cache, and replies that are no vectors.",
             registry=registry,
         ),
     )
@@ -119,11 +120,6 @@ class EmbeddingCache:
         self.metrics.lookups.labels("redis").inc(len(found))
         return found
 
-    def get_many(self, keys: Sequence[str]) -> dict[str, bytes]:
-        """The vectors that either level has. Blocks for Redis."""
-        found = self.get_local(keys)
-        return found | self.get_shared([key for key in keys if key not in found])
-
     def put_many(self, vectors: Mapping[str, bytes]) -> None:
         """Keep vectors in both levels. Blocks for Redis. Raises ValueError for a vector of another length."""
         for key, vector in vectors.items():
@@ -148,12 +144,12 @@ class EmbeddingCache:
 
     def _whole(self, keys: Sequence[str], replies: Sequence[bytes | None]) -> dict[str, bytes]:
         found = {key: reply for key, reply in zip(keys, replies, strict=True) if reply is not None}
-        broken = [key for key, reply in found.items() if len(reply) != 4 * self.dimension]
+        broken = [key for key, reply in found.items() if not is_vector(reply, self.dimension)]
         for key in broken:
             del found[key]
             self.metrics.redis_errors.inc()
         if broken:
-            _log.warning("Redis holds %d embeddings of the wrong length, for example %s", len(broken), broken[0])
+            _log.warning("Redis holds %d embeddings that are no vectors, for example %s", len(broken), broken[0])
         return found
 
     def _ask(self, call: Callable[[Redis], _Reply]) -> _Reply | None:
@@ -167,6 +163,11 @@ class EmbeddingCache:
             self._resting_until = time.monotonic() + self._rest_seconds
             _log.warning("Redis is left alone for %g s: %s", self._rest_seconds, error)
             return None
+
+
+def is_vector(stored: bytes, dimension: int) -> bool:
+    """Whether these are the bytes of `dimension` finite float32."""
+    return len(stored) == 4 * dimension and bool(np.isfinite(np.frombuffer(stored, "<f4")).all())
 
 
 def _get_all(redis: Redis, keys: Sequence[str]) -> list[bytes | None]:

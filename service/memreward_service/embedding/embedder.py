@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from memreward_proto.errors import Internal, MemRewardError, Unavailable
 from memreward_service.arrays import Vectors
-from memreward_service.embedding.cache import EmbeddingCache
+from memreward_service.embedding.cache import EmbeddingCache, is_vector
 from memreward_service.embedding.encoder import Encoder
 
 INTERACTIVE_SLICE = 512
@@ -149,7 +149,7 @@ class Embedder:
         stored: dict[str, bytes] = {}
         if self._durable is not None:
             stored = await asyncio.to_thread(self._durable.embeddings, list(keys))
-            stored = {key: vector for key, vector in stored.items() if len(vector) == 4 * self.dimension}
+            stored = {key: vector for key, vector in stored.items() if is_vector(vector, self.dimension)}
             self._cache.metrics.lookups.labels("durable").inc(len(stored))
         unstored = {key: text for key, text in keys.items() if key not in stored}
         found = self._cache.get_local(list(unstored))

@@ -257,8 +257,9 @@ async def test_durable_work_is_written_and_reported_slice_by_slice(rig: Rig) -> 
     assert len(rig.store.vectors) == len(texts)
 
 
-async def test_a_stored_vector_of_another_length_is_encoded_again(rig: Rig) -> None:
-    rig.store.vectors[rig.cache.key("a")] = b"short"
+@pytest.mark.parametrize("stored", [b"short", matrix(["a"])[0].tobytes()[4:] + np.float32(np.nan).tobytes()])
+async def test_a_stored_vector_that_is_none_is_encoded_again(rig: Rig, stored: bytes) -> None:
+    rig.store.vectors[rig.cache.key("a")] = stored
     np.testing.assert_array_equal(await rig.embedder.embed_durable(["a"]), matrix(["a"]))
 
 
