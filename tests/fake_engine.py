@@ -202,11 +202,11 @@ class FakeEngine:
     async def similar_queries(self, text: str, k: int) -> Sequence[Neighbor]:
         return _neighbors(text)[:k]
 
-    def memory_status(self) -> MemoryStatus:
+    async def memory_status(self) -> MemoryStatus:
         self._may_fail("memory_status")
         return MemoryStatus(9, 3, StoreCounts(11, 4, 16, 5), True)
 
-    def start_training(self, options: TrainingOptions) -> TrainingJob:
+    async def start_training(self, options: TrainingOptions) -> TrainingJob:
         self._may_fail("start_training")
         if options.seeds == 7:
             raise Conflict("A training job is running: wait for job-1.", job_id="job-1")
@@ -218,7 +218,7 @@ class FakeEngine:
             raise NotFound(f"There is no training job {job_id}.", job_id=job_id)
         return jobs[job_id]
 
-    def models(self) -> Sequence[ModelInfo]:
+    async def models(self) -> Sequence[ModelInfo]:
         return MODELS
 
     async def activate_model(self, model_version: str) -> ModelInfo:

@@ -84,9 +84,9 @@ class Settings(BaseSettings):
     """Labelled rollouts of a domain from which the two bounds hold."""
 
     training_seeds: int = Field(3, ge=1, le=32)
-    """Independent training runs; the best is kept by false-positive rate on held-out queries."""
+    """Independent training runs; the best is kept by log loss on held-out queries."""
     training_epochs: int = Field(60, ge=1, le=10_000)
-    """Epochs at most; training stops early on held-out queries."""
+    """Epochs at most; a run ends early where held-out queries get no better."""
     training_queries: int = Field(20_000, ge=10)
     """The most recent labelled queries that a training run uses at most."""
     models_kept: int = Field(5, ge=2)

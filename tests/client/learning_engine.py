@@ -25,16 +25,16 @@ class LearningEngine(FakeEngine):
         self.options: TrainingOptions | None = None
         self.active = "m-2"
 
-    def memory_status(self) -> MemoryStatus:
+    async def memory_status(self) -> MemoryStatus:
         version = len(self.experience)
         self.memory_version = min(self.memory_version + 1, version)
         rollouts = sum(len(each.rollouts) for each in self.experience.values())
         counts = StoreCounts(version, version, rollouts, 0)
         return MemoryStatus(self.memory_version, self.memory_version, counts, self.memory_version < version)
 
-    def start_training(self, options: TrainingOptions) -> TrainingJob:
+    async def start_training(self, options: TrainingOptions) -> TrainingJob:
         self.options = options
-        return super().start_training(options)
+        return await super().start_training(options)
 
     def training_job(self, job_id: str) -> TrainingJob:
         self.looks += 1
@@ -44,7 +44,7 @@ class LearningEngine(FakeEngine):
             return TrainingJob(job_id, JobStatus.FAILED, 0.5, error=("not_enough_labels", "Add 12 labels."))
         return TrainingJob(job_id, JobStatus.SUCCEEDED, 1.0, {"auc": 0.9375, "false_positive_rate": 0.125}, "m-3")
 
-    def models(self) -> list[ModelInfo]:
+    async def models(self) -> list[ModelInfo]:
         return [replace(model, active=model.model_version == self.active) for model in MODELS]
 
     async def activate_model(self, model_version: str) -> ModelInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 from memreward_proto.records import (
@@ -15,7 +16,7 @@ from memreward_proto.records import (
 )  # fmt: skip
 from memreward_service.engine.engine import Engine
 from memreward_service.network.attachment import AttachRule
-from memreward_service.training.registry import ModelRegistry, TrainingFacts
+from memreward_service.training.registry import ModelRegistry, TrainingFacts, _version_of
 from service.synthetic_groups import experience_of, lively_model, synthetic_group, unlabelled
 from service.waiting import until
 
@@ -32,9 +33,27 @@ def save_model(folder: Path, seed: int = 0, encoder: str = "hash", active: bool 
     return version
 
 
+def save_older_model(folder: Path) -> str:
+    """The active model, made when a rollout had one feature less."""
+    models = folder / "models"
+    saved = models / save_model(folder)
+    card = json.loads((saved / "model.json").read_text())
+    card["config"]["features"] -= 1
+    (saved / "model.json").write_text(json.dumps(card))
+    version = _version_of((saved / "weights.safetensors").read_bytes(), card)
+    saved.rename(models / version)
+    ModelRegistry(models, 5).activate(version)
+    return version
+
+
 async def fill(engine: Engine, groups: list[Group] = GROUPS) -> None:
     receipt = await engine.add_experience([experience_of(group) for group in groups])
-    await until(lambda: engine.memory_status().memory_version >= receipt.version)
+    await until(lambda: follows(engine, receipt.version))
+
+
+async def follows(engine: Engine, version: int) -> bool:
+    """Whether memory has reached that version of the store."""
+    return (await engine.memory_status()).memory_version >= version
 
 
 async def ended(engine: Engine, job_id: str) -> JobStatus:

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import torch
 from cachetools import LRUCache
@@ -55,8 +56,9 @@ from memreward_service.engine.scorer import Question, Reply, named, reply_to, sc
 from memreward_service.groups.batch import ParsedGroup, parse_group
 from memreward_service.labels.planner import plan_and_sample
 from memreward_service.labels.requests import LabelRequests
-from memreward_service.memory.follower import RETRY_SECONDS, MemoryBuilder
-from memreward_service.memory.memory import opened_memory
+from memreward_service.memory.follower import RETRY_SECONDS, MemoryFollower
+from memreward_service.memory.memory import Memory
+from memreward_service.memory.snapshot import opened_memory
 from memreward_service.network.trained import ServingModel
 from memreward_service.rendezvous.in_process import ProcessPlace
 from memreward_service.rendezvous.in_redis import RedisPlace
@@ -113,17 +115,16 @@ class Engine:
 
     async def start(self) -> None:
         """Load the memory snapshot and the active model, replay what is newer, start the workers."""
-        shape = self._encoder.dimension, self._encoder.revision, self._settings.exact_index_limit
         folder = self._settings.data_dir / "snapshot"
-        memory = await asyncio.to_thread(lambda: opened_memory(folder, shape, self._store.counts().version))
-        self._builder = MemoryBuilder(
+        memory = await asyncio.to_thread(self._opened_memory, folder)
+        self._follower = MemoryFollower(
             memory, self._store, self._embedder, self._compute, folder, self._settings.snapshot_seconds,
         )  # fmt: skip
         self._batcher: Batcher[Question, Reply] = Batcher(
             self._replies, self._settings.max_batch_rollouts, lambda question: question.rollouts
         )
         self._jobs = TrainingJobs(
-            self._settings, self._store, self._embedder, self._registry, self._builder, self._encoder.revision,
+            self._settings, self._store, self._embedder, self._registry, self._follower, self._encoder.revision,
             self._device,
         )  # fmt: skip
         await self._rendezvous.open()
@@ -142,7 +143,7 @@ class Engine:
             await self._rendezvous.close()
             await self._batcher.close()
             await self._jobs.stop()
-            await self._builder.stop()
+            await self._follower.stop()
             self._opening = None
         await self._embedder.close()
         self._compute.shutdown()
@@ -185,9 +186,8 @@ class Engine:
             try:
                 self._check_ready()
             except ModelNotTrained:
-                parsed = await asyncio.to_thread(_parsed, groups)
-                beliefs = tuple(belief_about(group, agreement_probability(group)) for group in parsed)
-                versions: tuple[str | None, int] = None, self._builder.memory.version
+                beliefs = await asyncio.to_thread(_beliefs_by_agreement, groups)
+                versions: tuple[str | None, int] = None, self._follower.memory.version
             else:
                 reply = await self._reply_to(groups, explain=False)
                 beliefs, versions = reply.beliefs, (reply.model_version, reply.memory_version)
@@ -204,13 +204,13 @@ class Engine:
     async def add_experience(self, queries: Sequence[Experience]) -> ExperienceReceipt:
         """Store durably, then answer. Same content again changes nothing. Raises InvalidArgument, Conflict."""
         receipt = await asyncio.to_thread(self._store.add_experience, queries)
-        self._builder.tell()
+        self._follower.wake()
         return receipt
 
     async def add_labels(self, labels: Sequence[Label]) -> LabelReceipt:
         """Store labels that arrive late; they count from the next memory version. Raises InvalidArgument, NotFound."""
         receipt = await asyncio.to_thread(self._store.add_labels, labels)
-        self._builder.tell()
+        self._follower.wake()
         return receipt
 
     async def list_experience(self, after: str | None, limit: int) -> Sequence[Experience]:
@@ -225,49 +225,52 @@ class Engine:
         """The k memory queries nearest to `text` by cosine, nearest first, over all domains."""
         vectors = await self._embedder.embed([text])
         loop = asyncio.get_running_loop()
-        near = await loop.run_in_executor(self._compute, self._builder.memory.similar, vectors, k)
+        near = await loop.run_in_executor(self._compute, self._follower.memory.similar, vectors, k)
         return named(near, await self._query_texts([found.query_id for found in near]))
 
     async def caught_up(self) -> None:
         """Wait until the active model is served and memory holds all that was stored before the call."""
         if self._opening is not None:
             await asyncio.wait({self._opening})
-        await self._builder.catch_up()
+        await self._follower.catch_up()
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
         """(N, D) float32, L2-normalised: the vectors that predictions use."""
         return await self._embedder.embed(texts)
 
-    def memory_status(self) -> MemoryStatus:
+    async def memory_status(self) -> MemoryStatus:
         """How far the memory has followed the store."""
-        memory = self._builder.memory
-        return MemoryStatus(memory.version, len(memory), self._store.counts(), self._builder.building)
+        memory = self._follower.memory
+        counts = await asyncio.to_thread(self._store.counts)
+        return MemoryStatus(memory.version, len(memory), counts, self._follower.building)
 
-    def start_training(self, options: TrainingOptions) -> TrainingJob:
-        """Queue a training job. Raises Conflict while one is queued or running, NotEnoughLabels."""
-        return self._jobs.start(options)
+    async def start_training(self, options: TrainingOptions) -> TrainingJob:
+        """Queue a training job. Raises Conflict while one is queued or running, NotEnoughLabels, Unavailable."""
+        return await self._jobs.start(options)
 
     def training_job(self, job_id: str) -> TrainingJob:
         """A snapshot of a job. Raises NotFound."""
         return self._jobs.job(job_id)
 
-    def models(self) -> Sequence[ModelInfo]:
+    async def models(self) -> Sequence[ModelInfo]:
         """Model versions on disk, newest first; one is active once a model was trained."""
-        return self._registry.infos()
+        return await asyncio.to_thread(self._registry.infos)
 
     async def activate_model(self, model_version: str) -> ModelInfo:
         """Make a kept version the active one, with memory states computed for it first.
 
-        Raises NotFound, and Conflict for a model of other embedding weights than those that are loaded.
+        Raises NotFound, and Conflict for a model of other embedding weights than those that are loaded, or one that is
+        damaged.
         """
-        if self._registry.facts(model_version).encoder != self._encoder.revision:
+        info = await asyncio.to_thread(self._registry.info, model_version)
+        if (await asyncio.to_thread(self._registry.facts, model_version)).encoder != self._encoder.revision:
             raise Conflict(
                 f"Model {model_version} was trained with other embedding weights: train again, or start the service "
                 "with the embedding model it belongs to.",
                 model_version=model_version,
             )
         await self._serve_version(model_version, self._registry.activate)
-        return next(info for info in self._registry.infos() if info.model_version == model_version)
+        return replace(info, active=True)
 
     def trust(self) -> TrustReport:
         """How predictions compare with the labels that came in /v1/rewards and /v1/rollouts since the start."""
@@ -275,7 +278,7 @@ class Engine:
 
     def ready(self) -> str | None:
         """None when /v1/rewards can answer; else one sentence that says what is missing and what to do."""
-        if self._builder.serving is not None:
+        if self._follower.serving is not None:
             return None
         if self._opening is not None and not self._opening.done():
             return "The model is being loaded and memory brought up to date: try again in a moment."
@@ -284,20 +287,29 @@ class Engine:
             "then train (POST /v1/training, or `memreward train`)."
         )
 
+    def _opened_memory(self, folder: Path) -> Memory:
+        """What the snapshot has, if it belongs to this store and encoder."""
+        empty = Memory(
+            self._encoder.dimension, self._encoder.revision, self._store.name(), self._settings.exact_index_limit
+        )
+        return opened_memory(folder, empty, self._store)
+
     async def _open_model(self) -> None:
         """Serve the active model if there is one, then follow the store."""
-        version = self._registry.active()
+        version = await asyncio.to_thread(self._registry.active)
         try:
-            if version is not None and self._registry.facts(version).encoder != self._encoder.revision:
-                _log.warning("model %s belongs to other embedding weights: train again", version)
-            elif version is not None:
-                await self._serve_after_outage(version)
+            if version is not None:
+                facts = await asyncio.to_thread(self._registry.facts, version)
+                if facts.encoder != self._encoder.revision:
+                    _log.warning("model %s belongs to other embedding weights: train again", version)
+                else:
+                    await self._serve_after_outage(version)
         except Conflict as error:
             _log.warning("model %s cannot be served: %s", version, error.message)
         except Exception:
             _log.exception("model %s cannot be served: activate another one, or train again", version)
         finally:
-            self._builder.start()
+            self._follower.start()
 
     async def _serve_after_outage(self, version: str) -> None:
         while True:
@@ -310,7 +322,7 @@ class Engine:
     async def _serve_version(self, version: str, record: Callable[[str], None] | None = None) -> None:
         trained = await asyncio.to_thread(self._registry.load, version)
         trained.network.to(self._device)
-        await self._builder.serve(ServingModel(version, trained), record)
+        await self._follower.serve(ServingModel(version, trained), record)
 
     def _check_ready(self) -> None:
         """Raises Unavailable while the model is being loaded, which passes, and ModelNotTrained where there is none."""
@@ -362,9 +374,9 @@ class Engine:
 
     def _reply(self, questions: Sequence[Question]) -> Sequence[Reply]:
         """On the compute thread: the model and the memory that are read belong together."""
-        serving = self._builder.serving
+        serving = self._follower.serving
         assert serving is not None, "score checks that a model is served, and none is ever taken away"
-        return reply_to(questions, serving, self._builder.memory, self._settings)
+        return reply_to(questions, serving, self._follower.memory, self._settings)
 
     async def _query_texts(self, ids: Sequence[str]) -> dict[str, str]:
         known = {key: self._texts[key] for key in set(ids) if key in self._texts}
@@ -385,3 +397,7 @@ def meeting_place(settings: Settings, store: ExperienceStore) -> MeetingPlace:
 
 def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:
     return tuple(parse_group(group.query, group.rollouts) for group in groups)
+
+
+def _beliefs_by_agreement(groups: Sequence[Group]) -> tuple[KeyPosterior, ...]:
+    return tuple(belief_about(group, agreement_probability(group)) for group in _parsed(groups))

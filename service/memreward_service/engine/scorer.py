@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from memreward_proto.errors import Internal
 from memreward_proto.records import Group, Neighbor, Prediction, Scored, ScoredGroup
 from memreward_service.arrays import Vectors
 from memreward_service.belief.posterior import KeyPosterior, belief_about
@@ -52,7 +53,7 @@ class Reply:
 
 
 def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory, settings: Settings) -> list[Reply]:
-    """One forward pass for all `questions`. On the compute thread."""
+    """One forward pass for all `questions`. On the compute thread. Raises Internal where the model gives no number."""
     groups = [group for question in questions for group in question.groups]
     batch = group_batch(groups, np.concatenate([question.vectors for question in questions]))
     near = memory.near(
@@ -65,7 +66,10 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
         graph = experience_graph(batch)
         features = graph["answer"].features
         logits = model.trained.network(graph, memory.attachment(near))
-        probability = model.trained.calibration.probability(logits).tolist()
+        calibrated = model.trained.calibration.probability(logits)
+    if not (logits.isfinite() & calibrated.isfinite()).all():
+        raise Internal("The model gave what is not a finite number: no reward is answered from it.")
+    probability = calibrated.tolist()
     wants_why = any(question.explain for question in questions)
     why = features.tolist() if wants_why else None
     replies, group_at, row = [], 0, 0
@@ -99,5 +103,7 @@ def scored_groups(groups: Sequence[Group], reply: Reply, texts: Mapping[str, str
 
 
 def named(near: Sequence[NearQuery], texts: Mapping[str, str]) -> tuple[Neighbor, ...]:
-    """Memory queries with their texts."""
-    return tuple(Neighbor(found.query_id, found.similarity, texts[found.query_id]) for found in near)
+    """Memory queries with their texts; one that the store has lost since is left out."""
+    return tuple(
+        Neighbor(found.query_id, found.similarity, texts[found.query_id]) for found in near if found.query_id in texts
+    )

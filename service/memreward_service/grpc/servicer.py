@@ -102,12 +102,12 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
 
     async def GetMemory(self, request: pb.GetMemoryRequest, context: Any) -> pb.MemoryStatus:
         """How far the memory has followed the store."""
-        return records.memory_message(self._engine.memory_status())
+        return records.memory_message(await self._engine.memory_status())
 
     async def StartTraining(self, request: pb.StartTrainingRequest, context: Any) -> pb.TrainingJob:
         """Queue a training job."""
         options = validation.valid_training(records.whole(request, "seeds"), records.whole(request, "epochs"))
-        return records.job_message(self._engine.start_training(options))
+        return records.job_message(await self._engine.start_training(options))
 
     async def GetTrainingJob(self, request: pb.GetTrainingJobRequest, context: Any) -> pb.TrainingJob:
         """How far a training job is."""
@@ -116,7 +116,7 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
         """The models on disk, newest first."""
-        return pb.ListModelsResponse(models=[records.model_message(model) for model in self._engine.models()])
+        return pb.ListModelsResponse(models=[records.model_message(model) for model in await self._engine.models()])
 
     async def ActivateModel(self, request: pb.ActivateModelRequest, context: Any) -> pb.ModelInfo:
         """Make a kept model the active one."""

@@ -198,7 +198,7 @@ async def get_query(request: Request, query_id: str) -> Response:
 @router.get("/memory", tags=["memory"], response_model=replies.MemoryReply, responses=error_responses())
 async def get_memory(request: Request) -> Response:
     """How far the memory that predictions use has followed the store."""
-    return json_response(engine_of(request).memory_status())
+    return json_response(await engine_of(request).memory_status())
 
 
 @router.post(
@@ -213,7 +213,7 @@ async def start_training(request: Request) -> Response:
     """Queue a training job; an empty body takes the settings of the service."""
     raw = await read_body(request, settings_of(request).max_body_bytes)
     body = parse_body(TrainingBody, raw or b"{}")
-    job = engine_of(request).start_training(validation.valid_training(body.seeds, body.epochs))
+    job = await engine_of(request).start_training(validation.valid_training(body.seeds, body.epochs))
     return json_response(replies.job_json(job), 202)
 
 
@@ -232,7 +232,7 @@ async def get_training_job(request: Request, job_id: str) -> Response:
 @router.get("/models", tags=["training"], response_model=replies.ModelsReply, responses=error_responses())
 async def list_models(request: Request) -> Response:
     """The models on disk, newest first; one is active once a model was trained."""
-    return json_response({"models": list(engine_of(request).models())})
+    return json_response({"models": list(await engine_of(request).models())})
 
 
 @router.post(

@@ -1,7 +1,8 @@
 """Keeps the memory up with the store: tails its versions, embeds what is new, computes states, takes snapshots.
 
-One task does all of it, so that the memory has one writer. Requests are not held up: embedding yields to them, and
-what touches the memory itself is short work on the compute thread that they share.
+One task does all of it, so that the memory has one writer. Requests are not held up: embedding yields to them, what
+changes the memory is short work on the compute thread that they share, and a snapshot is written on another thread
+while nothing changes.
 """
 
 from __future__ import annotations
@@ -21,8 +22,8 @@ from memreward_proto.records import Experience
 from memreward_service.arrays import Vectors
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_group
-from memreward_service.memory.deduced_labels import with_deduced_labels
 from memreward_service.memory.memory import Memory, grown
+from memreward_service.memory.snapshot import write_snapshot
 from memreward_service.network.trained import ServingModel, states_of
 from memreward_service.store import ExperienceStore
 
@@ -36,14 +37,14 @@ Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
 
 
-class MemoryBuilder:
+class MemoryFollower:
     """Owns the memory's versions. `serving` is the model whose states the memory holds, None before the first."""
 
     def __init__(
         self, memory: Memory, store: ExperienceStore, embedder: Embedder, compute: Executor,
         snapshot_folder: Path, snapshot_seconds: float,
     ) -> None:  # fmt: skip
-        """`compute` runs one thing at a time and is the only one to touch `memory`."""
+        """`compute` runs one thing at a time; only there is `memory` changed or searched."""
         self.memory = memory
         self.serving: ServingModel | None = None
         self._store = store
@@ -60,9 +61,9 @@ class MemoryBuilder:
 
     def start(self) -> None:
         """Begin to follow the store."""
-        self._task = asyncio.create_task(self._follow(), name="memory-builder")
+        self._task = asyncio.create_task(self._follow(), name="memory-follower")
 
-    def tell(self) -> None:
+    def wake(self) -> None:
         """There is something new in the store."""
         self._news.set()
 
@@ -132,16 +133,15 @@ class MemoryBuilder:
         return await embedded(experiences, self._embedder)
 
     def _apply(self, batch: GroupBatch, groups: Sequence[ParsedGroup], version: int) -> None:
-        """On the compute thread."""
-        rows = self.memory.put_queries(
+        """On the compute thread. The states are there before the rows are: where they cannot be computed, nothing has
+        changed."""
+        states = None if self.serving is None else states_of(self.serving.trained, batch)
+        self.memory.put(
             [group.query.id for group in groups],
             [group.query.domain for group in groups],
             batch.query_vectors.numpy(),
+            states,
         )
-        if self.serving is not None:
-            self.memory.put_states(rows, states_of(self.serving.trained, batch))
-        else:
-            self.memory.model_version = None  # the states of a snapshot, if any, no longer cover every row
         self.memory.version = version
 
     def _exchange(self, model: ServingModel, states: Vectors) -> None:
@@ -149,13 +149,24 @@ class MemoryBuilder:
         self.memory.states, self.memory.model_version, self.serving = states, model.version, model
 
     async def _snapshot(self) -> None:
-        """Write what changed since the last one. It can be derived again, so a full disk is logged and no more."""
-        state = await self._on_compute(lambda: (self.memory.version, self.memory.model_version))
-        self._saved_at = time.monotonic()
-        if state == self._saved:
-            return
+        """Write what changed since the last one, whole also where the caller is cancelled meanwhile."""
+        async with self._writing:  # while it is written, memory is searched and not changed
+            # What a cancelled call left on the compute thread is done when this is answered.
+            state = await self._on_compute(lambda: (self.memory.version, self.memory.model_version))
+            self._saved_at = time.monotonic()
+            if state == self._saved:
+                return
+            written = asyncio.create_task(self._write(state))
+            try:
+                await asyncio.shield(written)
+            except asyncio.CancelledError:
+                await written
+                raise
+
+    async def _write(self, state: tuple[int, str | None]) -> None:
+        """It can be derived again, so a full disk is logged and no more."""
         try:
-            await self._on_compute(partial(self.memory.save, self._folder))
+            await asyncio.to_thread(write_snapshot, self.memory, self._folder)
         except (OSError, RuntimeError):  # FAISS raises RuntimeError where a file cannot be written
             _log.exception("the snapshot could not be written to %s", self._folder)
         else:
@@ -170,12 +181,9 @@ async def embedded(
     embedder: Embedder,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[GroupBatch, list[ParsedGroup]]:
-    """Stored queries as arrays, with the labels that follow from known ones, their vectors from the durable store where
-    it has them; and the queries as they are."""
+    """Stored queries as arrays, their vectors from the durable store where it has them; and the queries as they are."""
     groups = await asyncio.to_thread(
         lambda: [parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in experiences]
     )
-    texts = [text for group in groups for text in group.texts]
-    vectors = await embedder.embed_durable(texts, progress)
-    batch = await asyncio.to_thread(lambda: group_batch([with_deduced_labels(group) for group in groups], vectors))
-    return batch, groups
+    vectors = await embedder.embed_durable([text for group in groups for text in group.texts], progress)
+    return await asyncio.to_thread(group_batch, groups, vectors), groups

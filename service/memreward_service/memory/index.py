@@ -33,7 +33,7 @@ class QueryIndex:
         self._exact_limit = exact_limit
         self._recent = faiss.IndexIDMap2(_exact(dimension, use_gpu))
         self._settled = _hnsw(dimension)
-        self._settled_rows: list[int] = []
+        self._settled_rows = np.empty(0, np.int64)  # of the HNSW part in its order, with room at the end
 
     def __len__(self) -> int:
         return int(self._recent.ntotal + self._settled.ntotal)
@@ -51,17 +51,25 @@ class QueryIndex:
             return 0
         rows = faiss.vector_to_array(self._recent.id_map)[:moved].copy()
         vectors = np.stack([self._recent.reconstruct(int(row)) for row in rows])
+        before = int(self._settled.ntotal)
+        if len(self._settled_rows) < before + moved:
+            self._settled_rows = np.resize(self._settled_rows, max(before + moved, 2 * before))
+        self._settled_rows[before : before + moved] = rows
         self._settled.add(vectors)
-        self._settled_rows.extend(rows.tolist())
         self._recent.remove_ids(faiss.IDSelectorBatch(rows))
         return moved
+
+    def rows(self) -> Rows:
+        """The numbers of all vectors, in no order."""
+        recent = faiss.vector_to_array(self._recent.id_map)
+        return np.concatenate([self._settled_rows[: self._settled.ntotal], recent])
 
     def search(self, vectors: Vectors, k: int) -> tuple[Rows, Vectors]:
         """(B, k) rows and cosines for `vectors` (B, D), nearest first; -1 and -inf where there are fewer than k."""
         rows, cosines = _search(self._recent, vectors, k)
         if self._settled.ntotal:
             places, more = _search(self._settled, vectors, k)
-            settled = np.asarray(self._settled_rows)[np.maximum(places, 0)]
+            settled = self._settled_rows[np.maximum(places, 0)]
             rows = np.concatenate([rows, np.where(places >= 0, settled, -1)], axis=1)
             cosines = np.concatenate([cosines, more], axis=1)
             order = np.argsort(-cosines, axis=1, kind="stable")[:, :k]
@@ -73,20 +81,20 @@ class QueryIndex:
         vectors, rows = self._exact_part()
         np.savez(f"{path}.recent.npz", vectors=vectors, rows=rows)
         faiss.write_index(self._settled, f"{path}.settled")
-        np.save(f"{path}.rows.npy", np.asarray(self._settled_rows, dtype=np.int64))
+        np.save(f"{path}.rows.npy", self._settled_rows[: self._settled.ntotal])
 
-    @classmethod
-    def load(cls, path: Path, dimension: int, exact_limit: int, use_gpu: bool = False) -> QueryIndex:
-        """Read what `save` wrote. Raises RuntimeError (FAISS) or OSError where a file is missing or damaged."""
-        index = cls(dimension, exact_limit, use_gpu)
+    def load(self, path: Path) -> None:
+        """Read what `save` wrote into this index, which is empty. Raises RuntimeError (FAISS), OSError or ValueError
+        where a file is missing or damaged."""
         with np.load(f"{path}.recent.npz") as recent:
             if len(recent["rows"]):
-                index.add(recent["rows"], recent["vectors"])
+                self.add(recent["rows"], recent["vectors"])
         settled: Any = faiss.read_index(f"{path}.settled")
         settled.hnsw.efSearch = HNSW_EF_SEARCH
-        index._settled = settled
-        index._settled_rows = np.load(f"{path}.rows.npy").tolist()
-        return index
+        rows = np.load(f"{path}.rows.npy")
+        if len(rows) != settled.ntotal:
+            raise ValueError(f"{len(rows)} row numbers for {settled.ntotal} vectors")
+        self._settled, self._settled_rows = settled, rows
 
     def _exact_part(self) -> tuple[Vectors, Rows]:
         count = int(self._recent.ntotal)

@@ -1,33 +1,29 @@
-"""What predictions read: the memory at one version. Per query one index vector and one state, nothing else.
+"""READ FIRST. What predictions read: the memory at one version. Per query one index vector and one state, nothing else.
 
 Texts, rollouts and labels stay in the store; their effect on predictions is in the state, which the model computes
-once from the stored group (network/gnn.py). A request reads k rows, however large the memory is. Not thread-safe: the
-engine's compute thread owns it.
+once from the stored group (gnn.py). A request reads k rows, however large the memory is. One thread changes it and
+searches it, the compute thread of the engine; another one may write a snapshot while nobody changes it.
 """
 
 from __future__ import annotations
 
-import json
-import logging
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 
 from memreward_proto.records import Domain
 from memreward_service.arrays import Vectors
-from memreward_service.memory.index import QueryIndex, Rows, gpu_is_available
+from memreward_service.memory.index import QueryIndex, gpu_is_available
 from memreward_service.network.attachment import SAME_TEXT, AttachRule
 from memreward_service.network.gnn import Attachment
 
 SETTLE_STEP = 256
 """Vectors that one update moves out of the exact part of an index at most."""
-
-_log = logging.getLogger(__name__)
+MOST_SEARCHED = 512
+"""Nearest queries from which those to attach are taken at most: more are never looked at where the text of the new
+query is stored under many ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +38,22 @@ class NearQuery:
 class Memory:
     """Rows 0, 1, 2 … of stored queries in the order in which they were first indexed."""
 
-    def __init__(self, dimension: int, encoder: str, exact_limit: int, use_gpu: bool | None = None) -> None:
-        """`encoder`: revision of the embedding weights. `use_gpu` None: where FAISS sees one."""
+    def __init__(
+        self, dimension: int, encoder: str, store: str, exact_limit: int, use_gpu: bool | None = None
+    ) -> None:  # fmt: skip
+        """`encoder`: revision of the embedding weights; `store`: name of the store that is followed. `use_gpu` None:
+        where FAISS sees one."""
         self.version = 0
         self.encoder = encoder
+        self.store = store
         self.model_version: str | None = None
         self.states: Vectors = np.empty((0, 0), np.float32)
+        self.indexes: dict[Domain, QueryIndex] = {}
         self._dimension = dimension
         self._exact_limit = exact_limit
         self._use_gpu = gpu_is_available() if use_gpu is None else use_gpu
         self._ids: list[str] = []
         self._row: dict[str, int] = {}
-        self._indexes: dict[Domain, QueryIndex] = {}
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -62,32 +62,33 @@ class Memory:
         """Query ids of the rows start … stop - 1."""
         return self._ids[start:stop]
 
-    def put_queries(self, ids: Sequence[str], domains: Sequence[Domain], vectors: Vectors) -> Rows:
-        """The rows of N queries (N,); those that are new are added to the index of their domain."""
+    def put(self, ids: Sequence[str], domains: Sequence[Domain], vectors: Vectors, states: Vectors | None) -> None:
+        """Set the `states` (N, hidden) of N queries, and add those that are new to the index of their domain under
+        their `vectors` (N, D).
+
+        A query is found only once everything of it is there. Without states (no model is served yet) those of all rows
+        are void. Raises ValueError for numbers that are not finite; nothing has changed then.
+        """
+        if not np.isfinite(vectors).all() or not (states is None or np.isfinite(states).all()):
+            raise ValueError("a vector or state of a query is not finite")
+        if states is None:
+            self.model_version = None
+        else:
+            places = [i for i, key in enumerate(ids) if key in self._row]
+            self.states = grown(self.states, len(self._ids), states.shape[1])
+            self.states[[self._row[ids[i]] for i in places]] = states[places]
         for domain in dict.fromkeys(domains):
             places = [i for i, d in enumerate(domains) if d is domain and ids[i] not in self._row]
-            rows = np.arange(len(self._ids), len(self._ids) + len(places))
-            self._ids.extend(ids[i] for i in places)
-            self._row.update(zip((ids[i] for i in places), rows.tolist(), strict=True))
             if places:
-                index = self._indexes.get(domain)
-                if index is None:
-                    index = self._indexes[domain] = QueryIndex(self._dimension, self._exact_limit, self._use_gpu)
-                index.add(rows, vectors[places])
-                index.settle(2 * len(places) + SETTLE_STEP)
-        return np.array([self._row[key] for key in ids], dtype=np.int64)
-
-    def put_states(self, rows: Rows, states: Vectors) -> None:
-        """Set the states (N, hidden) of `rows` (N,)."""
-        self.states = grown(self.states, len(self._ids), states.shape[1])
-        self.states[rows] = states
+                new_states = None if states is None else states[places]
+                self._add(domain, [ids[i] for i in places], vectors[places], new_states)
 
     def near(
         self, vectors: Vectors, domains: Sequence[Domain], ids: Sequence[str], rule: AttachRule
     ) -> list[list[NearQuery]]:
         """The memory queries that each of B new ones is attached to, nearest first. Never the query itself."""
         found: list[list[NearQuery]] = [[] for _ in ids]
-        for domain, index in self._indexes.items():
+        for domain, index in self.indexes.items():
             asking = [i for i, d in enumerate(domains) if not rule.same_domain or d is domain]
             width = rule.neighbors + 1
             while asking:
@@ -100,18 +101,18 @@ class Memory:
                         if row >= 0 and rule.similarity_floor <= cosine < SAME_TEXT and self._ids[row] != ids[i]
                     ]
                     may_be_more = some_rows[-1] >= 0 and some_cosines[-1] >= rule.similarity_floor
-                    if len(near) < rule.neighbors and may_be_more:
+                    if len(near) < rule.neighbors and may_be_more and width < MOST_SEARCHED:
                         again.append(i)  # its own text, stored under several ids, took the places
                     else:
                         found[i] += near
-                asking, width = again, 2 * width
+                asking, width = again, min(2 * width, MOST_SEARCHED)
         return [sorted(near, key=lambda n: (-n.similarity, n.row))[: rule.neighbors] for near in found]
 
     def similar(self, vectors: Vectors, k: int) -> list[NearQuery]:
         """The k memory queries nearest to the one vector in `vectors` (1, D), over all domains, itself included."""
         found = [
             NearQuery(row, self._ids[row], cosine)
-            for index in self._indexes.values()
+            for index in self.indexes.values()
             for rows, cosines in [index.search(vectors, k)]
             for row, cosine in zip(rows[0].tolist(), cosines[0].tolist(), strict=True)
             if row >= 0
@@ -130,71 +131,36 @@ class Memory:
             similarity=torch.tensor([neighbor.similarity for neighbor, _ in edges], dtype=torch.float32),
         )
 
-    def save(self, folder: Path) -> None:
-        """Write a snapshot into `folder` in place of what is there; interrupted, `load` finds the one or the other."""
-        made = folder.with_name(folder.name + ".new")
-        shutil.rmtree(made, ignore_errors=True)
-        made.mkdir(parents=True)
-        for domain, index in self._indexes.items():
-            index.save(made / domain)
-        np.save(made / "states.npy", self.states[: len(self._ids)])
-        facts = {
-            "version": self.version,
-            "model_version": self.model_version,
-            "encoder": self.encoder,
-            "domains": list(self._indexes),
-            "ids": self._ids,
-        }
-        (made / "memory.json").write_text(json.dumps(facts))
-        old = _replaced(folder)
-        if folder.exists():
-            shutil.rmtree(old, ignore_errors=True)
-            folder.rename(old)
-        made.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
+    def restore(
+        self, ids: list[str], states: Vectors, indexes: dict[Domain, QueryIndex], version: int, model: str | None
+    ) -> None:
+        """Take over what a snapshot has. Raises ValueError where its parts do not belong together."""
+        rows = np.concatenate([np.empty(0, np.int64), *(index.rows() for index in indexes.values())])
+        if not np.array_equal(np.sort(rows), np.arange(len(ids))):
+            raise ValueError("the index has other rows than there are ids")
+        if model is not None and (len(states) != len(ids) or not np.isfinite(states).all()):
+            raise ValueError(f"{len(states)} states for {len(ids)} queries, or one that is not finite")
+        self._ids, self.states, self.indexes = ids, states, indexes
+        self._row = {key: row for row, key in enumerate(ids)}
+        self.version, self.model_version = version, model
 
-    @classmethod
-    def load(
-        cls, folder: Path, dimension: int, encoder: str, exact_limit: int, use_gpu: bool | None = None
-    ) -> Memory | None:
-        """The snapshot in `folder`; None where there is none, or one made with other embedding weights.
+    def new_index(self) -> QueryIndex:
+        """An empty index of the kind that this memory has for each domain."""
+        return QueryIndex(self._dimension, self._exact_limit, self._use_gpu)
 
-        A damaged one raises whatever its reader does: OSError, ValueError, BadZipFile, RuntimeError (FAISS) …
-        """
-        if not folder.exists():
-            folder = _replaced(folder)
-        if not (folder / "memory.json").exists():
-            return None
-        facts: dict[str, Any] = json.loads((folder / "memory.json").read_text())
-        if facts["encoder"] != encoder:
-            return None
-        memory = cls(dimension, encoder, exact_limit, use_gpu)
-        memory.version, memory.model_version = facts["version"], facts["model_version"]
-        memory._ids = facts["ids"]
-        memory._row = {key: row for row, key in enumerate(memory._ids)}
-        memory.states = np.load(folder / "states.npy")
-        for domain in facts["domains"]:
-            memory._indexes[Domain(domain)] = QueryIndex.load(folder / domain, dimension, exact_limit, memory._use_gpu)
-        return memory
-
-
-def opened_memory(folder: Path, shape: tuple[int, str, int], stored_version: int) -> Memory:
-    """The snapshot in `folder` if it belongs to this encoder and to a store at `stored_version`, else an empty memory
-    that will be rebuilt. `shape`: dimension, encoder and exact_limit of Memory."""
-    try:
-        memory = Memory.load(folder, *shape)
-    except Exception:
-        _log.exception("the memory snapshot in %s is damaged: memory is built again from the store", folder)
-        memory = None
-    if memory is not None and memory.version <= stored_version:
-        _log.info("memory snapshot: %d queries at version %d", len(memory), memory.version)
-        return memory
-    return Memory(*shape)
-
-
-def _replaced(folder: Path) -> Path:
-    """Where the snapshot before this one stands while it is being replaced."""
-    return folder.with_name(folder.name + ".old")
+    def _add(self, domain: Domain, ids: Sequence[str], vectors: Vectors, states: Vectors | None) -> None:
+        """New queries of one domain. The state comes first and the id last, so that a row that is found is whole."""
+        first = len(self._ids)
+        if states is not None:
+            self.states = grown(self.states, first + len(ids), states.shape[1])
+            self.states[first : first + len(ids)] = states
+        if domain not in self.indexes:
+            self.indexes[domain] = self.new_index()
+        index = self.indexes[domain]
+        index.add(np.arange(first, first + len(ids)), vectors)
+        self._row.update(zip(ids, range(first, first + len(ids)), strict=True))
+        self._ids.extend(ids)
+        index.settle(2 * len(ids) + SETTLE_STEP)
 
 
 def grown(states: Vectors, rows: int, width: int) -> Vectors:

@@ -1,9 +1,9 @@
-"""READ SECOND. Warm-up training: imitate serving on stored queries, keep the best of several seeds.
+"""READ FIRST. Warm-up training: imitate serving on stored queries, keep the best of several seeds.
 
 Each step takes queries as if they were new: attached to their nearest other training queries, none of their labels
 read; the loss is on those labels. A query is never its own neighbour and a memory state depends on its own group only,
-so no label reaches its own prediction, nor does one of the same group that was deduced from it (deduced_labels.py).
-Held-out queries stop the training early, calibrate it and give the metrics; their labels are never in memory meanwhile.
+so no label reaches its own prediction. Held-out queries stop the training early, choose the best run, calibrate it and
+give the metrics; their labels are never in memory meanwhile.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from memreward_proto.errors import NotEnoughLabels
+from memreward_proto.errors import Internal, NotEnoughLabels
 from memreward_service.belief.calibration import fit_calibration
 from memreward_service.belief.metrics import reward_metrics
 from memreward_service.belief.worlds import worlds_of_batch
 from memreward_service.groups.batch import GroupBatch
 from memreward_service.groups.features import rollout_features
-from memreward_service.network.attachment import AttachRule, Neighbors, nearest
-from memreward_service.network.gnn import Attachment, ModelConfig, RewardGNN
+from memreward_service.network.attachment import AttachRule
+from memreward_service.network.gnn import ModelConfig, RewardGNN
 from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import TrainedModel
+from memreward_service.training.task import TrainingSet, TrainingTask, split
 
 MIN_QUERIES = 10
 """Labelled queries that training takes at least."""
-HELD_OUT_SHARE = 0.2
 STEP_QUERIES = 256
 """Queries taken as new in one step at most; an epoch has two steps at least."""
 WHOLE_GROUPS = 0.5
@@ -46,16 +46,19 @@ AVERAGING = 0.98
 the first steps, so that the untrained weights are soon forgotten."""
 CHECK_EVERY = 5
 """Epochs between two looks at the held-out queries."""
+PATIENCE = 3
+"""Looks in a row that find no better weights, after which a run ends. With 20% of the queries labelled, a run of 60
+epochs ends after about 40 of them, and nothing measurable is lost."""
 
 Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingSet:
-    """Labelled queries of memory. `domain` (B,) numbers their domains."""
+class _Run:
+    """The best weights of one run and their held-out loss, infinite where it never was a number."""
 
-    batch: GroupBatch
-    domain: Tensor
+    network: RewardGNN
+    loss: float
 
 
 def train_best(
@@ -69,20 +72,21 @@ def train_best(
     device: torch.device | None = None,
     progress: Progress = lambda _: None,
 ) -> TrainedModel:
-    """The best of `seeds` runs by false-positive rate on the same held-out queries (the paper's protocol).
+    """The best of `seeds` runs by log loss on the same held-out queries.
 
-    A tie goes to the higher AUC. `progress` hears the share done in [0, 1] and may raise to stop the training.
-    Raises NotEnoughLabels.
+    `progress` hears the share done in [0, 1] and may raise to stop the training. Raises NotEnoughLabels, and Internal
+    where no run gave numbers.
     """
     check_labels(data.batch)
-    training, held_out = _split(data, seed)
-    runs = []
-    for run in range(seeds):
-        runs.append(
-            _train(training, held_out, rule, epochs, seed * 1000 + run, threshold, device,
-                   lambda share, run=run: progress((run + share) / seeds))  # type: ignore[misc]
-        )  # fmt: skip
-    return min(runs, key=lambda m: (m.metrics.get("false_positive_rate", 1.0), -m.metrics.get("auc", 0.0)))
+    task = split(data, rule, seed)
+    runs = [
+        _train(task, epochs, seed * 1000 + run, device, lambda share, run=run: progress((run + share) / seeds))  # type: ignore[misc]
+        for run in range(seeds)
+    ]
+    best = min(runs, key=lambda run: run.loss)
+    if not math.isfinite(best.loss):
+        raise Internal("Training did not converge: the loss on held-out queries was never a finite number.")
+    return _finished(best.network, task, rule, threshold)
 
 
 def check_labels(batch: GroupBatch) -> None:
@@ -105,41 +109,22 @@ def check_labels(batch: GroupBatch) -> None:
         )
 
 
-def _split(data: TrainingSet, seed: int) -> tuple[TrainingSet, TrainingSet]:
-    """Training and held-out queries; the split depends on the seed, not on the run, so that runs compare."""
-    order = torch.randperm(data.batch.groups, generator=torch.Generator().manual_seed(seed))
-    cut = max(2, round(HELD_OUT_SHARE * len(order)))
-    parts = order[cut:].sort().values, order[:cut].sort().values
-    first, second = (TrainingSet(data.batch.select(part), data.domain[part]) for part in parts)
-    return first, second
-
-
-def _train(
-    training: TrainingSet, held_out: TrainingSet, rule: AttachRule, epochs: int, seed: int, threshold: float,
-    device: torch.device | None, progress: Progress,
-) -> TrainedModel:  # fmt: skip
-    """One run: epochs over the training queries, the weights with the lowest held-out loss kept."""
+def _train(task: TrainingTask, epochs: int, seed: int, device: torch.device | None, progress: Progress) -> _Run:
+    """One run: epochs over the training queries until the held-out loss falls no more, its best weights kept."""
     torch.manual_seed(seed)
     generator = torch.Generator().manual_seed(seed)
-    network = RewardGNN(ModelConfig(dimension=training.batch.query_vectors.shape[1])).to(device)
-    _fit_feature_scale(network, training.batch, generator)
-    memory = training.batch.query_vectors, training.domain
-    neighbors = nearest(*memory, *memory, rule)
-    held_out_neighbors = nearest(held_out.batch.query_vectors, held_out.domain, *memory, rule)
+    network = RewardGNN(ModelConfig(dimension=task.training.query_vectors.shape[1])).to(device)
+    _fit_feature_scale(network, task.training, generator)
     optimizer = _optimizer(network)
-    steps = max(2, math.ceil(training.batch.groups / STEP_QUERIES))
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps * epochs,
-        # OneCycleLR divides by zero where the rise takes one step exactly.
-        pct_start=min(max(0.2, 1.5 / (steps * epochs)), 0.9),
-    )  # fmt: skip
+    steps = max(2, math.ceil(task.training.groups / STEP_QUERIES))
+    schedule = _schedule(optimizer, steps * epochs)
     averaged, step = copy.deepcopy(network).requires_grad_(False).eval(), 0
-    best, best_loss = copy.deepcopy(averaged), math.inf
-    for epoch in range(epochs):
+    best, best_epoch = _Run(copy.deepcopy(averaged), math.inf), 0
+    for epoch in range(1, epochs + 1):
         network.train()
-        order = torch.randperm(training.batch.groups, generator=generator)
+        order = torch.randperm(task.training.groups, generator=generator)
         for chosen in order.tensor_split(steps):
-            loss = _step_loss(network, training.batch, chosen.sort().values, neighbors, generator)
+            loss = _step_loss(network, task, chosen.sort().values, generator)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -147,22 +132,21 @@ def _train(
             schedule.step()
             step += 1
             _average(averaged, network, min(AVERAGING, step / (step + 10)))
-        if (epoch + 1) % CHECK_EVERY == 0 or epoch + 1 == epochs:
-            known = held_out.batch.known
-            logits = _held_out_logits(averaged, held_out.batch, training.batch, held_out_neighbors)[known]
-            check = float(functional.binary_cross_entropy_with_logits(logits, held_out.batch.label[known]))
-            if check < best_loss:
-                best, best_loss = copy.deepcopy(averaged), check
-        progress((epoch + 1) / epochs)
-    return _finished(best, held_out.batch, training.batch, held_out_neighbors, rule, threshold)
+        if epoch % CHECK_EVERY == 0 or epoch == epochs:
+            found = task.held_out_loss(averaged)
+            if found < best.loss:
+                best, best_epoch = _Run(copy.deepcopy(averaged), found), epoch
+            elif epoch - best_epoch >= PATIENCE * CHECK_EVERY:
+                progress(1.0)
+                break
+        progress(epoch / epochs)
+    return best
 
 
-def _finished(
-    network: RewardGNN, held_out: GroupBatch, memory: GroupBatch, neighbors: Neighbors, rule: AttachRule,
-    threshold: float,
-) -> TrainedModel:  # fmt: skip
+def _finished(network: RewardGNN, task: TrainingTask, rule: AttachRule, threshold: float) -> TrainedModel:
     """Calibrate, and measure what would be served."""
-    logits, known = _held_out_logits(network, held_out, memory, neighbors).double(), held_out.known
+    held_out, logits = task.held_out, task.held_out_logits(network).double()
+    known = held_out.known
     label, group = held_out.label[known].double().numpy(), held_out.group[known].numpy()
     calibration = fit_calibration(logits[known].numpy(), label, queries=len(np.unique(group)))
     served = worlds_of_batch(held_out).probability(calibration.probability(logits).numpy())
@@ -170,22 +154,10 @@ def _finished(
     return TrainedModel(network, calibration, rule, metrics)
 
 
-def _attachment(network: RewardGNN, memory: GroupBatch, neighbors: Neighbors, chosen: Tensor) -> Attachment:
-    """Memory states of the neighbours of the `chosen` new queries, computed with all their known labels."""
-    valid = neighbors.valid[chosen]
-    needed, place = torch.unique(neighbors.rows[chosen][valid], return_inverse=True)
-    group = memory.select(needed)
-    states = network.memory_states(experience_graph(group, with_labels=True))
-    target = torch.arange(len(chosen))[:, None].expand_as(valid)[valid]
-    return Attachment(states, torch.stack([place, target]), neighbors.similarity[chosen][valid])
-
-
-def _step_loss(
-    network: RewardGNN, batch: GroupBatch, chosen: Tensor, neighbors: Neighbors, generator: torch.Generator
-) -> Tensor:
+def _step_loss(network: RewardGNN, task: TrainingTask, chosen: Tensor, generator: torch.Generator) -> Tensor:
     """BCE on the known labels + RANKING_WEIGHT x softplus of every (right, wrong) pair of a group."""
-    new = thinned(batch.select(chosen), generator)
-    logits = network(experience_graph(new), _attachment(network, batch, neighbors, chosen))
+    new = thinned(task.training.select(chosen), generator)
+    logits = network(experience_graph(new), task.attachment_of(network, task.neighbors, chosen))
     z, label, group = logits[new.known], new.label[new.known], new.group[new.known]
     loss = functional.binary_cross_entropy_with_logits(z, label)
     right, wrong = label >= 0.5, label < 0.5
@@ -194,13 +166,6 @@ def _step_loss(
         gap = (z[right][:, None] - z[wrong][None])[pair]
         loss = loss + RANKING_WEIGHT * functional.softplus(-gap).mean()
     return loss
-
-
-@torch.inference_mode()
-def _held_out_logits(network: RewardGNN, held_out: GroupBatch, memory: GroupBatch, neighbors: Neighbors) -> Tensor:
-    everything = torch.arange(held_out.groups)
-    logits: Tensor = network(experience_graph(held_out), _attachment(network, memory, neighbors, everything))
-    return logits
 
 
 def thinned(batch: GroupBatch, generator: torch.Generator) -> GroupBatch:
@@ -239,6 +204,14 @@ def _optimizer(network: RewardGNN) -> torch.optim.Optimizer:
         [{"params": rest, "lr": LEARNING_RATE}, {"params": linear, "lr": LINEAR_LEARNING_RATE}],
         weight_decay=WEIGHT_DECAY,
     )
+
+
+def _schedule(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.OneCycleLR:
+    return torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, [group["lr"] for group in optimizer.param_groups], total_steps=steps,
+        # OneCycleLR divides by zero where the rise takes one step exactly.
+        pct_start=min(max(0.2, 1.5 / steps), 0.9),
+    )  # fmt: skip
 
 
 @torch.no_grad()

@@ -15,13 +15,14 @@ import torch
 from memreward_proto.errors import Conflict, Internal, MemRewardError, NotEnoughLabels, NotFound, Unavailable
 from memreward_proto.records import Domain, JobStatus, TrainingJob, TrainingOptions
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.memory.follower import MemoryBuilder, embedded
+from memreward_service.memory.follower import MemoryFollower, embedded
 from memreward_service.network.attachment import AttachRule
 from memreward_service.network.trained import ServingModel, TrainedModel
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
-from memreward_service.training.fit import TrainingSet, train_best
+from memreward_service.training.fit import train_best
 from memreward_service.training.registry import ModelRegistry, TrainingFacts
+from memreward_service.training.task import TrainingSet
 
 KEPT_JOBS = 100
 EMBEDDED, TRAINED = 0.2, 0.95
@@ -35,41 +36,44 @@ class TrainingJobs:
 
     def __init__(
         self, settings: Settings, store: ExperienceStore, embedder: Embedder, registry: ModelRegistry,
-        builder: MemoryBuilder, encoder: str, device: torch.device,
+        follower: MemoryFollower, encoder: str, device: torch.device,
     ) -> None:  # fmt: skip
         """`encoder` is the revision of the embedding weights, `device` where networks are trained and served."""
         self._settings = settings
         self._store = store
         self._embedder = embedder
         self._registry = registry
-        self._builder = builder
+        self._follower = follower
         self._encoder = encoder
         self._device = device
         self._jobs: OrderedDict[str, TrainingJob] = OrderedDict()
         self._task: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
         self._stopping = threading.Event()
         self._thread = ThreadPoolExecutor(
             1, "training", initializer=torch.set_num_threads, initargs=(torch.get_num_threads(),)
         )
 
-    def start(self, options: TrainingOptions) -> TrainingJob:
-        """Queue a job. Raises Conflict while one is at work, NotEnoughLabels where memory has no label at all."""
-        running = next(
-            (job for job in self._jobs.values() if job.status in (JobStatus.QUEUED, JobStatus.RUNNING)), None
-        )
-        if running is not None:
-            raise Conflict(
-                f"Training job {running.job_id} is {running.status}: follow it, or start again when it has ended.",
-                job_id=running.job_id,
+    async def start(self, options: TrainingOptions) -> TrainingJob:
+        """Queue a job. Raises Conflict while one is at work, NotEnoughLabels where memory has no label at all, and
+        Unavailable where the store does not answer."""
+        async with self._starting:
+            running = next(
+                (job for job in self._jobs.values() if job.status in (JobStatus.QUEUED, JobStatus.RUNNING)), None
             )
-        if self._store.counts().labels == 0:
-            raise NotEnoughLabels("Memory holds no label: add experience with labels first.", labelled_queries=0)
-        job = TrainingJob(uuid.uuid4().hex[:12], JobStatus.QUEUED)
-        self._jobs[job.job_id] = job
-        while len(self._jobs) > KEPT_JOBS:
-            self._jobs.popitem(last=False)
-        self._task = asyncio.create_task(self._run(job.job_id, options), name="training")
-        return job
+            if running is not None:
+                raise Conflict(
+                    f"Training job {running.job_id} is {running.status}: follow it, or start again when it has ended.",
+                    job_id=running.job_id,
+                )
+            if (await asyncio.to_thread(self._store.counts)).labels == 0:
+                raise NotEnoughLabels("Memory holds no label: add experience with labels first.", labelled_queries=0)
+            job = TrainingJob(uuid.uuid4().hex[:12], JobStatus.QUEUED)
+            self._jobs[job.job_id] = job
+            while len(self._jobs) > KEPT_JOBS:
+                self._jobs.popitem(last=False)
+            self._task = asyncio.create_task(self._run(job.job_id, options), name="training")
+            return job
 
     def job(self, job_id: str) -> TrainingJob:
         """A snapshot of a job. Raises NotFound."""
@@ -120,7 +124,7 @@ class TrainingJobs:
         labels = sum(rollout.label is not None for group in groups for rollout in group.rollouts)
         facts = TrainingFacts(version, len(groups), labels, self._encoder)
         model_version = await asyncio.to_thread(self._registry.save, trained, facts)
-        await self._builder.serve(ServingModel(model_version, trained), self._registry.activate)
+        await self._follower.serve(ServingModel(model_version, trained), self._registry.activate)
         _log.info("model %s is active, trained on %d labels of %d queries", model_version, labels, len(groups))
         return model_version, trained.metrics
 

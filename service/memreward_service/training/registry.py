@@ -7,19 +7,22 @@ a crash leaves the old state or the new one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import math
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, astuple, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save
+from safetensors.torch import load, save
 
-from memreward_proto.errors import NotFound
+from memreward_proto.errors import Conflict, Internal, NotFound
 from memreward_proto.records import ModelInfo
 from memreward_service.belief.calibration import Calibration
 from memreward_service.network.attachment import AttachRule
@@ -47,7 +50,10 @@ class ModelRegistry:
         folder.mkdir(parents=True, exist_ok=True)
 
     def save(self, model: TrainedModel, facts: TrainingFacts) -> str:
-        """Write a model durably and return its version. It is not active yet."""
+        """Write a model durably and return its version. It is not active yet. Raises Internal for one whose weights are
+        not finite."""
+        if not _is_finite(model):
+            raise Internal("Training gave weights that are not finite numbers: no model was made of them.")
         weights = save(model.network.state_dict())
         card = {
             "created_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
@@ -57,8 +63,7 @@ class ModelRegistry:
             "training": asdict(facts),
             "metrics": model.metrics,
         }
-        content = json.dumps({key: card[key] for key in ("config", "calibration", "rule")}, sort_keys=True)
-        version = "gnn-" + hashlib.sha256(weights + content.encode()).hexdigest()[:12]
+        version = _version_of(weights, card)
         if not (self._folder / version).exists():
             made = self._folder / f".{version}.new"
             shutil.rmtree(made, ignore_errors=True)
@@ -69,13 +74,26 @@ class ModelRegistry:
         return version
 
     def load(self, version: str) -> TrainedModel:
-        """The model of `version`, in eval mode on the CPU. Raises NotFound."""
+        """The model of `version`, in eval mode on the CPU.
+
+        Raises NotFound, and Conflict where its content is not what it is named after or has numbers that are not
+        finite.
+        """
         card = self._card(version)
+        try:
+            weights = (self._folder / version / "weights.safetensors").read_bytes()
+        except FileNotFoundError:
+            raise _not_found(version) from None
+        if _version_of(weights, card) != version:
+            raise _unusable(version, "is damaged: its content is not what it is named after")
         with torch.device("meta"):  # draws no random numbers: a training that runs meanwhile stays reproducible
             network = RewardGNN(ModelConfig(**card["config"]))
-        network.load_state_dict(load_file(self._folder / version / "weights.safetensors"), assign=True)
+        network.load_state_dict(load(weights), assign=True)
         network.requires_grad_(False).eval()
-        return TrainedModel(network, Calibration(**card["calibration"]), AttachRule(**card["rule"]), card["metrics"])
+        model = TrainedModel(network, Calibration(**card["calibration"]), AttachRule(**card["rule"]), card["metrics"])
+        if not _is_finite(model):
+            raise _unusable(version, "has weights that are not finite numbers")
+        return model
 
     def facts(self, version: str) -> TrainingFacts:
         """What `version` was trained on. Raises NotFound."""
@@ -96,35 +114,65 @@ class ModelRegistry:
             if not info.active:
                 dropped = self._folder / f".{info.model_version}.old"
                 shutil.rmtree(dropped, ignore_errors=True)
-                (self._folder / info.model_version).rename(dropped)
+                with contextlib.suppress(FileNotFoundError):  # another process dropped it just now
+                    (self._folder / info.model_version).rename(dropped)
                 shutil.rmtree(dropped, ignore_errors=True)
+
+    def info(self, version: str) -> ModelInfo:
+        """What is known of `version`. Raises NotFound."""
+        card = self._card(version)
+        training = card["training"]
+        return ModelInfo(
+            model_version=version,
+            created_at=card["created_at"],
+            active=version == self.active(),
+            memory_version=training["memory_version"],
+            training_queries=training["queries"],
+            training_labels=training["labels"],
+            metrics=card["metrics"],
+        )
 
     def infos(self) -> list[ModelInfo]:
         """All versions, newest first."""
-        active = self.active()
         infos = []
         for path in self._folder.glob("gnn-*/model.json"):
-            card, version = self._card(path.parent.name), path.parent.name
-            training = card["training"]
-            infos.append(
-                ModelInfo(
-                    model_version=version,
-                    created_at=card["created_at"],
-                    active=version == active,
-                    memory_version=training["memory_version"],
-                    training_queries=training["queries"],
-                    training_labels=training["labels"],
-                    metrics=card["metrics"],
-                )
-            )
+            with contextlib.suppress(NotFound, Conflict):  # dropped since it was found, or damaged
+                infos.append(self.info(path.parent.name))
         return sorted(infos, key=lambda info: (info.created_at, info.memory_version), reverse=True)
 
     def _card(self, version: str) -> dict[str, Any]:
-        path = self._folder / version / "model.json"
-        if "/" in version or not version.startswith("gnn-") or not path.exists():
-            raise NotFound(f"There is no model {version!r}: GET /v1/models lists the versions.", model_version=version)
-        card: dict[str, Any] = json.loads(path.read_text())
+        if "/" in version or not version.startswith("gnn-"):
+            raise _not_found(version)
+        try:
+            card: dict[str, Any] = json.loads((self._folder / version / "model.json").read_text())
+        except FileNotFoundError:
+            raise _not_found(version) from None
+        except ValueError:
+            raise _unusable(version, "is damaged: its model.json cannot be read") from None
         return card
+
+
+def _version_of(weights: bytes, card: Mapping[str, Any]) -> str:
+    """The name of a model: a hash of all that a prediction depends on."""
+    content = json.dumps({key: card[key] for key in ("config", "calibration", "rule")}, sort_keys=True)
+    return "gnn-" + hashlib.sha256(weights + content.encode()).hexdigest()[:12]
+
+
+def _is_finite(model: TrainedModel) -> bool:
+    """Whether all numbers of a model are."""
+    weights = all(bool(value.isfinite().all()) for value in model.network.state_dict().values())
+    return weights and all(map(math.isfinite, astuple(model.calibration)))
+
+
+def _not_found(version: str) -> NotFound:
+    return NotFound(f"There is no model {version!r}: GET /v1/models lists the versions.", model_version=version)
+
+
+def _unusable(version: str, why: str) -> Conflict:
+    return Conflict(
+        f"Model {version} {why}. Activate another version, or train again (POST /v1/training, or `memreward train`).",
+        model_version=version,
+    )
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,17 @@ from memreward_proto.records import (
 from memreward_service.engine import engine as engine_module
 from memreward_service.store import ExperienceStore
 from memreward_service.training.registry import ModelRegistry
-from service.empty_engines import GROUPS, NEW, ended, fill, probabilities, save_model, sent_alone
+from service.empty_engines import (
+    GROUPS,
+    NEW,
+    ended,
+    fill,
+    follows,
+    probabilities,
+    save_model,
+    save_older_model,
+    sent_alone,
+)
 from service.engines import StartEngine
 from service.hash_encoder import HashEncoder
 from service.rendezvous.replicas import metric
@@ -35,23 +44,23 @@ async def test_before_the_first_model_it_says_what_to_do(begin: StartEngine) -> 
     with pytest.raises(ModelNotTrained):
         await engine.submit(sent_alone(NEW[0])[0])
     assert metric("rollouts") == 0, "nothing is held that cannot be scored"
-    assert engine.models() == []
+    assert await engine.models() == []
     with pytest.raises(NotEnoughLabels):
-        engine.start_training(TrainingOptions())
+        await engine.start_training(TrainingOptions())
 
 
 async def test_experience_training_rewards(begin: StartEngine) -> None:
     engine = await begin()
     await fill(engine)
-    job = engine.start_training(TrainingOptions())
+    job = await engine.start_training(TrainingOptions())
     assert job.status is JobStatus.QUEUED
     with pytest.raises(Conflict) as conflict:
-        engine.start_training(TrainingOptions())
+        await engine.start_training(TrainingOptions())
     assert conflict.value.details == {"job_id": job.job_id}
     assert await ended(engine, job.job_id) is JobStatus.SUCCEEDED
     done = engine.training_job(job.job_id)
     assert (done.progress, done.error) == (1.0, None)
-    (model,) = engine.models()
+    (model,) = await engine.models()
     assert (done.model_version, done.metrics) == (model.model_version, model.metrics)
     assert (model.active, model.training_queries, model.training_labels) == (True, 24, 144)
     assert engine.ready() is None
@@ -75,7 +84,7 @@ async def test_an_older_version_can_be_made_active_again(begin: StartEngine) -> 
     await fill(engine)
     replies = []
     for epochs in (2, 3):
-        job = engine.start_training(TrainingOptions(epochs=epochs))
+        job = await engine.start_training(TrainingOptions(epochs=epochs))
         assert await ended(engine, job.job_id) is JobStatus.SUCCEEDED
         replies.append(await engine.score(NEW))
     first, second = replies
@@ -109,7 +118,7 @@ async def test_a_job_fails_with_a_sentence_and_the_next_one_may_start(
 ) -> None:
     engine = await begin()
     await fill(engine, GROUPS[:3])
-    job = engine.start_training(TrainingOptions())
+    job = await engine.start_training(TrainingOptions())
     assert await ended(engine, job.job_id) is JobStatus.FAILED
     error = engine.training_job(job.job_id).error
     assert error is not None
@@ -123,28 +132,28 @@ async def test_a_job_fails_with_a_sentence_and_the_next_one_may_start(
 
     with monkeypatch.context() as patch:
         patch.setattr(ModelRegistry, "save", broken)
-        job = engine.start_training(TrainingOptions())
+        job = await engine.start_training(TrainingOptions())
         assert await ended(engine, job.job_id) is JobStatus.FAILED
     error = engine.training_job(job.job_id).error
     assert error is not None
     assert error[0] == "internal"
     assert "secret" not in error[1]
     assert engine.ready() is not None
-    job = engine.start_training(TrainingOptions())
+    job = await engine.start_training(TrainingOptions())
     assert await ended(engine, job.job_id) is JobStatus.SUCCEEDED
 
 
 async def test_stop_while_training_ends_cleanly(begin: StartEngine) -> None:
     engine = await begin()
     await fill(engine)
-    job = engine.start_training(TrainingOptions(epochs=10_000))
+    job = await engine.start_training(TrainingOptions(epochs=10_000))
     await until(lambda: engine.training_job(job.job_id).progress > 0.2)
     await engine.stop()
     left = engine.training_job(job.job_id)
     assert left.status is JobStatus.FAILED
     assert left.error is not None
     assert left.error[0] == "unavailable"
-    assert engine.models() == []
+    assert await engine.models() == []
 
 
 async def test_an_outage_while_the_model_is_loaded_is_waited_for(
@@ -168,7 +177,7 @@ async def test_an_outage_while_the_model_is_loaded_is_waited_for(
     assert len(probabilities(await again.score(NEW))) == 27
 
 
-@pytest.mark.parametrize("file", ["memory.json", "states.npy", "math.recent.npz", "math.settled"])
+@pytest.mark.parametrize("file", ["memory.json", "ids.jsonl", "states.npy", "math.recent.npz", "math.settled"])
 async def test_a_damaged_snapshot_is_built_again(begin: StartEngine, tmp_path: Path, file: str) -> None:
     save_model(tmp_path / "data")
     engine = await begin()
@@ -178,7 +187,8 @@ async def test_a_damaged_snapshot_is_built_again(begin: StartEngine, tmp_path: P
     await engine.stop()
     (tmp_path / "data" / "snapshot" / file).write_bytes(b"damaged")
     again = await begin()
-    await until(lambda: again.ready() is None and again.memory_status().memory_version == 1)
+    await until(lambda: again.ready() is None)
+    await until(lambda: follows(again, 1))
     assert probabilities(await again.score(NEW)) == pytest.approx(probabilities(before), abs=1e-5)
 
 
@@ -194,11 +204,7 @@ async def test_a_model_of_other_embedding_weights_is_not_served(begin: StartEngi
 async def test_a_model_of_an_older_version_is_not_served_and_the_log_says_what_to_do_in_one_line(
     begin: StartEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    version = save_model(tmp_path / "data")
-    card = next((tmp_path / "data" / "models").rglob("*.json"))
-    facts = json.loads(card.read_text())
-    facts["config"]["features"] -= 1
-    card.write_text(json.dumps(facts))
+    version = save_older_model(tmp_path / "data")
     engine = await begin()
     await engine.caught_up()
     with pytest.raises(ModelNotTrained):

@@ -18,7 +18,7 @@ from memreward_proto.records import (
     Source,
 )  # fmt: skip
 from memreward_service.labels.planner import label_plan, open_group
-from service.empty_engines import GROUPS, NEW, fill, probabilities, save_model, sent_alone, submitted
+from service.empty_engines import GROUPS, NEW, fill, follows, probabilities, save_model, sent_alone, submitted
 from service.engines import StartEngine
 from service.hash_encoder import HashEncoder
 from service.rendezvous.replicas import metric
@@ -154,7 +154,7 @@ async def test_late_labels_change_the_memory_version_and_the_predictions(begin: 
     before = await engine.score(NEW)
     labels = [Label(f"q{i}/{j}", float(j % 2), "expert") for i in range(5) for j in range(6)]
     receipt = await engine.add_labels(labels)
-    await until(lambda: engine.memory_status().memory_version == receipt.version)
+    await until(lambda: follows(engine, receipt.version))
     after = await engine.score(NEW)
     assert (before.memory_version, after.memory_version) == (1, 2)
     assert probabilities(before) != probabilities(after)

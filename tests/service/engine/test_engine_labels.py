@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +13,7 @@ from memreward_proto.records import (
     Group,
     GroupKey,
     JobStatus,
+    Label,
     LabelBudget,
     LabelCharge,
     LabelSpending,
@@ -25,11 +25,9 @@ from memreward_proto.records import (
     TrainingOptions,
 )
 from memreward_service.engine.engine import Engine
-from memreward_service.settings import Settings
+from service.empty_engines import ended
 from service.engines import ASKED, TRUTH, StartEngine
-from service.hash_encoder import HashEncoder
 from service.synthetic_groups import experience_of, synthetic_group, with_labels
-from service.waiting import until
 
 SIZE = 6
 STEP = 3
@@ -113,22 +111,28 @@ async def test_a_plan_that_is_charged_stays_within_the_budget(start: StartEngine
     assert (await engine.plan_labels([known, *ASKED[1:]], 40, charge)).plan == left, "nothing more can be paid"
 
 
-async def test_training_learns_from_deduced_labels_and_counts_those_that_were_given(tmp_path: Path) -> None:
-    engine = Engine(Settings(data_dir=tmp_path, torch_threads=1, training_seeds=1, training_epochs=2), HashEncoder())
-    await engine.start()
-    # One right label a group: without those that follow from it, all labels are right, and nothing can be learned.
+async def test_training_and_its_figures_know_only_labels_that_somebody_gave(begin: StartEngine) -> None:
+    """Also where more follows from them, as the figures would agree with themselves then."""
+    engine = await begin()
     groups = [synthetic_group(number) for number in range(16)]
     right = [[rollout.label for rollout in group.rollouts].index(1.0) for group in groups]
-    known = [
-        with_labels(group, [1.0 if index == first else None for index in range(SIZE)])
-        for group, first in zip(groups, right, strict=True)
-    ]
-    await engine.add_experience([experience_of(group) for group in known])
-    job = engine.start_training(TrainingOptions())
-    await until(lambda: engine.training_job(job.job_id).status in (JobStatus.SUCCEEDED, JobStatus.FAILED))
-    (model,) = engine.models()
-    await engine.stop()
-    assert (model.training_queries, model.training_labels) == (16, 16)
+    wrong = [(first + 1) % SIZE for first in right]
+    one_right = [only(group, {first: 1.0}) for group, first in zip(groups, right, strict=True)]
+    await engine.add_experience([experience_of(group) for group in one_right])
+    job = await engine.start_training(TrainingOptions())
+    assert await ended(engine, job.job_id) is JobStatus.FAILED
+    assert "All 16 labelled rollouts are right" in str(engine.training_job(job.job_id).error)
+
+    await engine.add_labels([Label(f"q{number}/{place}", 0.0, "expert") for number, place in enumerate(wrong)])
+    job = await engine.start_training(TrainingOptions())
+    assert await ended(engine, job.job_id) is JobStatus.SUCCEEDED
+    (model,) = await engine.models()
+    assert (model.training_queries, model.training_labels) == (16, 32)
+    assert (model.metrics["rollouts"], model.metrics["share_right"]) == (6, 0.5), "of three queries held out"
+
+
+def only(group: Group, labels: Mapping[int, float]) -> Group:
+    return with_labels(group, [labels.get(index) for index in range(SIZE)])
 
 
 async def test_after_a_restart_the_same_label_is_asked_for_and_costs_nothing(start: StartEngine) -> None:

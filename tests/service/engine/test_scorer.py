@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from memreward_proto.records import Domain, Group, Query, Rollout, Source
+from memreward_proto.errors import Internal
+from memreward_proto.records import Domain, Group, Neighbor, Query, Rollout, Source
+from memreward_service.belief.calibration import Calibration
 from memreward_service.belief.posterior import NOISE, agreement_probability, belief_about
-from memreward_service.engine.scorer import Question, Reply, reply_to
-from memreward_service.memory.memory import Memory
+from memreward_service.engine.scorer import (
+    Question,
+    Reply,
+    named,
+    reply_to,
+)  # fmt: skip
+from memreward_service.memory.memory import Memory, NearQuery
 from memreward_service.network.attachment import AttachRule
-from memreward_service.network.trained import ServingModel, states_of  # fmt: skip
+from memreward_service.network.trained import ServingModel, TrainedModel, states_of
 from memreward_service.settings import Settings
 from service.hash_encoder import DIMENSION, vectors_of
 from service.synthetic_groups import (
     batch_of,
     flipped,
     lively_model,
+    lively_network,
     parsed,
     synthetic_group,
     unlabelled,
@@ -29,12 +41,10 @@ NEW = [unlabelled(synthetic_group(100 + i, size)) for i, size in enumerate((1, 5
 
 
 def memory_of(groups: list[Group]) -> Memory:
-    memory = Memory(DIMENSION, "hash", 1000, use_gpu=False)
+    memory = Memory(DIMENSION, "hash", "store", 1000, use_gpu=False)
     batch = batch_of(groups)
-    rows = memory.put_queries(
-        [g.query.id for g in groups], [g.query.domain for g in groups], batch.query_vectors.numpy()
-    )
-    memory.put_states(rows, states_of(MODEL.trained, batch))
+    states = states_of(MODEL.trained, batch)
+    memory.put([g.query.id for g in groups], [g.query.domain for g in groups], batch.query_vectors.numpy(), states)
     memory.version = 3
     return memory
 
@@ -91,6 +101,25 @@ def test_memory_matters() -> None:
     )
     for mine, theirs in zip(first, second, strict=True):
         assert max(abs(a - b) for a, b in zip(mine, theirs, strict=True)) > 1e-5
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_what_is_not_a_finite_number_is_never_answered(value: float) -> None:
+    """An error, where a comparison with the threshold would make a reward of 0 of it."""
+    memory, good = memory_of(STORED), question(NEW[2])
+    memory.states[:] = value
+    broken = lively_network()
+    broken.linear.bias.fill_(value)
+    model = ServingModel("gnn-broken", TrainedModel(broken, Calibration(), EVERY, {}))
+    vectors = replace(good, vectors=good.vectors * np.float32(value))
+    for asked, serving, known in ((good, MODEL, memory), (good, model, memory_of(STORED)), (vectors, MODEL, memory)):
+        with pytest.raises(Internal, match="not a finite number"):
+            reply_to([asked], serving, known, Settings())
+
+
+def test_a_neighbour_that_the_store_has_lost_is_left_out() -> None:
+    near = [NearQuery(0, "q0", 0.9), NearQuery(1, "q1", 0.8)]
+    assert named(near, {"q1": "text"}) == (Neighbor("q1", 0.8, "text"),)
 
 
 def test_a_label_inside_the_group_reaches_its_siblings_and_not_its_own_reward() -> None:

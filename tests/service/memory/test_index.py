@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +86,9 @@ def test_a_saved_index_answers_the_same_and_goes_on(tmp_path: Path, exact_limit:
     index, _ = filled(330, exact_limit)
     index.add(np.array([800]), unit(1, 9))
     index.save(tmp_path / "math")
-    loaded = QueryIndex.load(tmp_path / "math", D, exact_limit)
+    loaded = QueryIndex(D, exact_limit)
+    loaded.load(tmp_path / "math")
+    assert sorted(loaded.rows().tolist()) == [*range(5, 335), 800]
     asked = unit(30, seed=3)
     for mine, theirs in zip(index.search(asked, 6), loaded.search(asked, 6), strict=True):
         assert np.array_equal(mine, theirs)
@@ -101,9 +104,25 @@ def test_fewer_than_k_and_none_at_all(tmp_path: Path) -> None:
     assert rows.tolist() == [[-1] * 3] * 2
     assert np.isneginf(cosines).all()
     index.save(tmp_path / "empty")
-    assert len(QueryIndex.load(tmp_path / "empty", D, 10)) == 0
+    loaded = QueryIndex(D, 10)
+    loaded.load(tmp_path / "empty")
+    assert len(loaded) == 0
     index.add(np.array([4, 9]), unit(2, 0))
     rows, cosines = index.search(unit(2, 0), 3)
     assert rows.tolist() == [[4, 9, -1], [9, 4, -1]]
     assert np.isneginf(cosines[:, 2]).all()
     assert index.search(unit(2, 0), 0)[0].shape == (2, 0)
+
+
+def test_a_search_builds_nothing_as_long_as_the_index() -> None:
+    index = QueryIndex(4, exact_limit=10)
+    vectors = np.random.default_rng(0).normal(size=(40_000, 4)).astype(np.float32)
+    index.add(np.arange(40_000), vectors)
+    index.settle(40_000)
+    index.search(vectors[:1], 8)
+    tracemalloc.start()
+    rows, _ = index.search(vectors[:1], 8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert rows.shape == (1, 8)
+    assert peak < 40_000, "bytes: one array of all rows takes 320,000"

@@ -1,16 +1,16 @@
-"""Rows, neighbours and states; snapshots that survive an interruption."""
+"""Rows, neighbours and states."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from memreward_proto.records import Domain, Group, Prediction
+from memreward_service.arrays import Vectors
 from memreward_service.engine.scorer import Question, reply_to
-from memreward_service.memory.index import QueryIndex
+from memreward_service.memory.index import QueryIndex, Rows
 from memreward_service.memory.memory import Memory, grown
 from memreward_service.network.attachment import AttachRule
 from memreward_service.network.trained import ServingModel, states_of
@@ -22,7 +22,7 @@ MODEL = ServingModel("gnn-lively", lively_model())
 
 
 def filled(groups: list[Group], exact_limit: int = 1000) -> Memory:
-    memory = Memory(DIMENSION, "hash", exact_limit, use_gpu=False)
+    memory = Memory(DIMENSION, "hash", "store", exact_limit, use_gpu=False)
     add(memory, groups)
     memory.version, memory.model_version = len(groups), MODEL.version
     return memory
@@ -30,10 +30,8 @@ def filled(groups: list[Group], exact_limit: int = 1000) -> Memory:
 
 def add(memory: Memory, groups: list[Group]) -> None:
     batch = batch_of(groups)
-    rows = memory.put_queries(
-        [g.query.id for g in groups], [g.query.domain for g in groups], batch.query_vectors.numpy()
-    )
-    memory.put_states(rows, states_of(MODEL.trained, batch))
+    states = states_of(MODEL.trained, batch)
+    memory.put([g.query.id for g in groups], [g.query.domain for g in groups], batch.query_vectors.numpy(), states)
 
 
 def scored(memory: Memory, group: Group) -> tuple[Prediction, ...]:
@@ -41,21 +39,55 @@ def scored(memory: Memory, group: Group) -> tuple[Prediction, ...]:
     return reply_to([question], MODEL, memory, Settings())[0].predictions[0]
 
 
+def put(memory: Memory, ids: list[str], domains: list[Domain], texts: list[str] | None = None) -> None:
+    """Queries that have vectors and no states."""
+    memory.put(ids, domains, vectors_of(texts or ids), None)
+
+
 def test_a_known_query_keeps_its_row() -> None:
-    memory = Memory(DIMENSION, "hash", 100)
-    domains = [Domain.MATH, Domain.QA, Domain.MATH]
-    first = memory.put_queries(["a", "b", "c"], domains, vectors_of(["a", "b", "c"]))
-    assert sorted(first.tolist()) == [0, 1, 2]
-    again = memory.put_queries(["c", "d", "a"], [Domain.MATH] * 3, vectors_of(["c", "d", "a"]))
-    assert again.tolist() == [first[2], 3, first[0]]
+    memory = Memory(DIMENSION, "hash", "store", 100)
+    put(memory, ["a", "b", "c"], [Domain.MATH, Domain.QA, Domain.MATH])
+    first = memory.ids(0, 3)
+    assert sorted(first) == ["a", "b", "c"]
+    put(memory, ["c", "d", "a"], [Domain.MATH] * 3)
+    assert memory.ids(0, 9) == [*first, "d"]
     assert len(memory) == 4
-    assert [memory.ids(row, row + 1) for row in (first[1], 3)] == [["b"], ["d"]]
+    assert [memory.similar(vectors_of([key]), 1)[0].query_id for key in "abcd"] == ["a", "b", "c", "d"]
+
+
+def test_a_query_whose_numbers_are_not_finite_changes_nothing() -> None:
+    memory = filled([synthetic_group(i) for i in range(3)])
+    before, new = memory.states[:3].copy(), vectors_of(["new"])
+    width = before.shape[1]
+    for vectors, state in ((new * np.nan, np.zeros((1, width))), (new, np.full((1, width), np.inf))):
+        for key in ("new", "q1"):
+            with pytest.raises(ValueError, match="not finite"):
+                memory.put([key], [Domain.MATH], vectors, state.astype(np.float32))
+    assert len(memory) == sum(map(len, memory.indexes.values())) == 3
+    assert np.array_equal(memory.states[:3], before)
+
+
+def test_a_row_that_the_index_does_not_take_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = filled([synthetic_group(i) for i in range(3)])
+    new = synthetic_group(7)
+
+    def full(*arguments: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError):
+        patch.setattr(QueryIndex, "add", full)
+        add(memory, [new])
+    assert scored(memory, unlabelled(synthetic_group(100)))
+    assert len(memory) == 3
+    add(memory, [new])
+    assert memory.ids(0, 9) == ["q0", "q1", "q2", "q7"]
+    assert np.allclose(memory.states[3], states_of(MODEL.trained, batch_of([new]))[0], atol=1e-5)
 
 
 def test_neighbours_are_of_the_domain_unless_all_are_wanted() -> None:
-    memory = Memory(DIMENSION, "hash", 100)
+    memory = Memory(DIMENSION, "hash", "store", 100)
     texts = [f"text {i}" for i in range(40)]
-    memory.put_queries(texts, [Domain.MATH, Domain.QA] * 20, vectors_of(texts))
+    put(memory, texts, [Domain.MATH, Domain.QA] * 20)
     asked = vectors_of(["new"])
     math = memory.near(asked, [Domain.MATH], ["new"], AttachRule(50, -1.0, True))[0]
     assert {near.query_id for near in math} == set(texts[::2])
@@ -71,8 +103,8 @@ def test_neighbours_are_of_the_domain_unless_all_are_wanted() -> None:
 def test_a_query_is_never_its_own_neighbour_by_id_or_by_text() -> None:
     texts = ["same"] * 12 + [f"other {i}" for i in range(5)]
     ids = [f"id {i}" for i in range(17)]
-    memory = Memory(DIMENSION, "hash", 100)
-    memory.put_queries(ids, [Domain.MATH] * 17, vectors_of(texts))
+    memory = Memory(DIMENSION, "hash", "store", 100)
+    put(memory, ids, [Domain.MATH] * 17, texts)
     rule = AttachRule(4, -1.0, True)
     near = memory.near(vectors_of(["same"]), [Domain.MATH], ["new"], rule)[0]
     assert len(near) == 4, "its twelve copies do not take the places of others"
@@ -97,92 +129,21 @@ def test_an_attachment_reads_each_row_once() -> None:
     assert attachment.similarity.tolist() == pytest.approx([n.similarity for found in near for n in found])
 
 
-@pytest.mark.parametrize("exact_limit", [8, 1000])
-def test_a_snapshot_gives_identical_predictions_and_goes_on(tmp_path: Path, exact_limit: int) -> None:
-    groups = [synthetic_group(i, domain=list(Domain)[i % 2]) for i in range(40)]
-    memory = filled(groups, exact_limit)
-    memory.save(tmp_path / "snapshot")
-    loaded = Memory.load(tmp_path / "snapshot", DIMENSION, "hash", exact_limit, use_gpu=False)
-    assert loaded is not None
-    assert (loaded.version, loaded.model_version, len(loaded)) == (40, MODEL.version, 40)
-    more = [synthetic_group(i, domain=list(Domain)[i % 2]) for i in range(40, 50)]
-    new = [unlabelled(synthetic_group(i, domain=list(Domain)[i % 2])) for i in range(100, 104)]
-    for group in new:
-        assert scored(loaded, group) == scored(memory, group)
-    add(memory, more)
-    add(loaded, more)
-    for group in new:
-        assert scored(loaded, group) == scored(memory, group)
+def test_a_text_that_is_stored_very_often_makes_no_search_of_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    memory = Memory(DIMENSION, "hash", "store", 10_000)
+    texts = ["same"] * 5000 + [f"other {i}" for i in range(50)]
+    put(memory, [f"id {i}" for i in range(5050)], [Domain.MATH] * 5050, texts)
+    widths: list[int] = []
+    search = QueryIndex.search
 
+    def noted(self: QueryIndex, vectors: Vectors, k: int) -> tuple[Rows, Vectors]:
+        widths.append(k)
+        return search(self, vectors, k)
 
-def test_a_snapshot_of_other_embedding_weights_is_not_used(tmp_path: Path) -> None:
-    assert Memory.load(tmp_path / "snapshot", DIMENSION, "hash", 10) is None
-    filled([synthetic_group(1)]).save(tmp_path / "snapshot")
-    assert Memory.load(tmp_path / "snapshot", DIMENSION, "other", 10) is None
-
-
-def test_an_empty_memory_can_be_saved(tmp_path: Path) -> None:
-    Memory(DIMENSION, "hash", 10).save(tmp_path / "snapshot")
-    loaded = Memory.load(tmp_path / "snapshot", DIMENSION, "hash", 10)
-    assert loaded is not None
-    assert (len(loaded), loaded.version, loaded.model_version) == (0, 0, None)
-
-
-class PowerCutError(Exception):
-    pass
-
-
-def test_a_save_interrupted_while_writing_leaves_the_old_snapshot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "snapshot"
-    memory = filled([synthetic_group(i) for i in range(3)])
-    memory.save(folder)
-    add(memory, [synthetic_group(3)])
-    memory.version = 4
-
-    def cut(self: QueryIndex, path: Path) -> None:
-        path.write_bytes(b"half")
-        raise PowerCutError
-
-    with monkeypatch.context() as patch, pytest.raises(PowerCutError):
-        patch.setattr(QueryIndex, "save", cut)
-        memory.save(folder)
-    left = Memory.load(folder, DIMENSION, "hash", 1000)
-    assert left is not None
-    assert (left.version, len(left)) == (3, 3)
-    memory.save(folder)
-    renewed = Memory.load(folder, DIMENSION, "hash", 1000)
-    assert renewed is not None
-    assert (renewed.version, len(renewed)) == (4, 4)
-    assert [path.name for path in tmp_path.iterdir()] == ["snapshot"]
-
-
-def test_a_save_interrupted_between_its_renames_leaves_the_old_snapshot(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "snapshot"
-    memory = filled([synthetic_group(i) for i in range(3)])
-    memory.save(folder)
-    memory.version = 4
-    rename = Path.rename
-
-    def cut(self: Path, target: Path) -> Path:
-        if target == folder:
-            raise PowerCutError
-        return rename(self, target)
-
-    for _ in range(2):  # the second interruption meets what the first one left
-        with monkeypatch.context() as patch, pytest.raises(PowerCutError):
-            patch.setattr(Path, "rename", cut)
-            memory.save(folder)
-        left = Memory.load(folder, DIMENSION, "hash", 1000)
-        assert left is not None
-        assert left.version == 3
-    memory.save(folder)
-    renewed = Memory.load(folder, DIMENSION, "hash", 1000)
-    assert renewed is not None
-    assert renewed.version == 4
+    monkeypatch.setattr(QueryIndex, "search", noted)
+    assert memory.near(vectors_of(["same"]), [Domain.MATH], ["new"], AttachRule(8, -1.0, True)) == [[]]
+    assert max(widths) == 512
+    assert len(memory.near(vectors_of(["else"]), [Domain.MATH], ["new"], AttachRule(8, -1.0, True))[0]) == 8
 
 
 def test_states_grow_by_doubling_and_keep_their_rows() -> None:

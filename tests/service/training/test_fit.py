@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import random
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from memreward_proto.errors import NotEnoughLabels
-from memreward_proto.records import Group
-from memreward_service.belief.calibration import Calibration
+from memreward_proto.errors import Internal, NotEnoughLabels
+from memreward_proto.records import Domain, Group
 from memreward_service.belief.metrics import auc
 from memreward_service.groups.batch import GroupBatch
 from memreward_service.network.attachment import nearest
 from memreward_service.network.gnn import Attachment, ModelConfig, RewardGNN
 from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import TrainedModel
-from memreward_service.training import fit as training
-from memreward_service.training.fit import MIN_QUERIES, TrainingSet, train_best
+from memreward_service.training import fit
+from memreward_service.training.fit import MIN_QUERIES, train_best
+from memreward_service.training.task import TrainingSet, TrainingTask, split
 from service.hash_encoder import DIMENSION
 from service.synthetic_groups import RULE, batch_of, flipped, lively_network, synthetic_group, with_labels
 
@@ -115,7 +117,7 @@ def test_no_label_reaches_the_prediction_of_its_group(model: TrainedModel, group
     assert neighbors.valid.any()
 
     def logits(memory: GroupBatch, new: GroupBatch) -> Tensor:
-        return training._held_out_logits(model.network, new, memory, neighbors)
+        return TrainingTask(memory, new, neighbors, neighbors).held_out_logits(model.network)
 
     said = logits(memory, new)
     assert torch.equal(said, logits(memory, replace(new, label=1 - new.label)))
@@ -123,32 +125,75 @@ def test_no_label_reaches_the_prediction_of_its_group(model: TrainedModel, group
     assert not torch.allclose(said, logits(replace(memory, label=1 - memory.label), new))
 
 
-def test_the_best_of_many_has_the_lowest_false_positive_rate(
-    groups: list[Group], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    runs = [
-        {"false_positive_rate": 0.3, "auc": 0.99},
-        {"false_positive_rate": 0.1, "auc": 0.80},
-        {"false_positive_rate": 0.1, "auc": 0.90},
-        {"auc": 1.0},
-    ]
-    models = [TrainedModel(lively_network(), Calibration(), RULE, metrics) for metrics in runs]
+def test_a_network_that_rewards_nothing_is_not_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most rollouts are wrong here: who says so of all of them has no false positive, and an AUC of about 0.5."""
+    chance, groups = random.Random(0), [synthetic_group(i, domain=Domain.TEXT) for i in range(60)]
+    labels = [[float(chance.random() < (0.25 if r.label else 0.9)) for r in group.rollouts] for group in groups]
+    wrong = [with_labels(group, given) for group, given in zip(groups, labels, strict=True)]
+    good, silent = trained(wrong, epochs=40).network, RewardGNN(ModelConfig(dimension=DIMENSION)).eval()
+    torch.nn.init.zeros_(silent.linear.weight)
+    task = split(training_set(wrong), RULE, 0)
+    figures = [fit._finished(network, task, RULE, 0.5).metrics for network in (silent, good)]
+    assert figures[0]["false_positive_rate"] == 0.0 < figures[1]["false_positive_rate"]
+    assert figures[0]["auc"] < 0.55 < 0.8 < figures[1]["auc"]
+    runs = iter([good, silent, good, silent])
+
+    def run(task: TrainingTask, *arguments: object) -> fit._Run:
+        network = next(runs)
+        return fit._Run(network, task.held_out_loss(network))
+
+    monkeypatch.setattr(fit, "_train", run)
+    for _ in range(2):
+        assert trained(wrong, seeds=2).network is good
+
+
+def test_every_run_has_a_seed_of_its_own(groups: list[Group], monkeypatch: pytest.MonkeyPatch) -> None:
     seeds: list[int] = []
 
-    def run(*arguments: object) -> TrainedModel:
-        seeds.append(arguments[4])  # type: ignore[arg-type]
-        return models[len(seeds) - 1]
+    def run(task: TrainingTask, epochs: int, seed: int, *arguments: object) -> fit._Run:
+        seeds.append(seed)
+        return fit._Run(lively_network(), 1.0)
 
-    monkeypatch.setattr(training, "_train", run)
-    assert trained(groups, seed=2, seeds=4) is models[2]
-    assert len(set(seeds)) == 4
+    monkeypatch.setattr(fit, "_train", run)
+    trained(groups, seed=2, seeds=4)
+    trained(groups, seed=3, seeds=4)
+    assert len(set(seeds)) == 8
+
+
+def test_training_ends_when_held_out_queries_say_so_and_keeps_the_best_weights(
+    groups: list[Group], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Labels by chance: there is nothing to learn from but noise."""
+    chance = random.Random(0)
+    noise = [with_labels(group, [float(chance.random() < 0.5) for _ in group.rollouts]) for group in groups]
+    task = split(training_set(noise), RULE, 0)
+    losses: list[float] = []
+    look = TrainingTask.held_out_loss
+
+    def noted(self: TrainingTask, network: RewardGNN) -> float:
+        losses.append(look(self, network))
+        return losses[-1]
+
+    monkeypatch.setattr(TrainingTask, "held_out_loss", noted)
+    heard: list[float] = []
+    run = fit._train(task, 400, 0, None, heard.append)
+    assert len(losses) < 40
+    assert losses.index(min(losses)) == len(losses) - 1 - fit.PATIENCE
+    assert run.loss == min(losses) == look(task, run.network)
+    assert (len(heard), heard[-1]) == (5 * len(losses), 1.0)
+
+
+def test_a_training_that_gives_no_numbers_fails(groups: list[Group], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fit, "RANKING_WEIGHT", math.nan)
+    with pytest.raises(Internal, match="did not converge"):
+        trained(groups, seeds=2, epochs=6)
 
 
 def test_thinned_groups_have_every_size_and_keep_a_known_label() -> None:
     groups = [synthetic_group(n) for n in range(200)]
     groups = [with_labels(g, [None] * 5 + [g.rollouts[5].label]) for g in groups]
     batch = batch_of(groups)
-    new = training.thinned(batch, torch.Generator().manual_seed(0))
+    new = fit.thinned(batch, torch.Generator().manual_seed(0))
     size = torch.bincount(new.group, minlength=new.groups)
     assert new.groups == 200
     assert set(size.tolist()) == {1, 2, 3, 4, 5, 6}

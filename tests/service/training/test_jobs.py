@@ -13,7 +13,7 @@ from memreward_proto.records import JobStatus, TrainingOptions
 from memreward_service.arrays import Vectors
 from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.memory.follower import MemoryBuilder
+from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
@@ -43,11 +43,12 @@ async def test_stop_does_not_wait_until_everything_is_embedded(tmp_path: Path) -
     embedder = Embedder(encoder, EmbeddingCache(10, None, "hash", DIMENSION), store)
     registry = ModelRegistry(tmp_path / "models", 3)
     compute = ThreadPoolExecutor(1)
-    builder = MemoryBuilder(Memory(DIMENSION, "hash", 100), store, embedder, compute, tmp_path / "snapshot", 60)
+    memory = Memory(DIMENSION, "hash", store.name(), 100)
+    follower = MemoryFollower(memory, store, embedder, compute, tmp_path / "snapshot", 60)
     settings = Settings(data_dir=tmp_path, training_seeds=1, training_epochs=1)
-    jobs = TrainingJobs(settings, store, embedder, registry, builder, "hash", torch.device("cpu"))
+    jobs = TrainingJobs(settings, store, embedder, registry, follower, "hash", torch.device("cpu"))
 
-    job = jobs.start(TrainingOptions())
+    job = await jobs.start(TrainingOptions())
     await encoder.began.wait()
     await jobs.stop()
 

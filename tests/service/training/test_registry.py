@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
+import math
+import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save
 
-from memreward_proto.errors import Conflict, NotFound
+from memreward_proto.errors import Conflict, Internal, NotFound
+from memreward_service.belief.calibration import Calibration
 from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import TrainedModel
 from memreward_service.training.registry import ModelRegistry, TrainingFacts
-from service.synthetic_groups import batch_of, lively_model, synthetic_group
+from service.empty_engines import save_older_model
+from service.synthetic_groups import batch_of, lively_model, lively_network, synthetic_group
 
 FACTS = TrainingFacts(memory_version=7, queries=20, labels=160, encoder="hash")
 
@@ -116,12 +122,78 @@ def test_an_unknown_version_is_not_found(registry: ModelRegistry, version: str) 
     assert registry.active() == active
 
 
-def test_a_model_of_an_older_version_of_the_features_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    registry = ModelRegistry(tmp_path, kept=2)
-    version = registry.save(lively_model(), FACTS)
-    card = tmp_path / version / "model.json"
-    facts = json.loads(card.read_text())
-    facts["config"]["features"] -= 1
-    card.write_text(json.dumps(facts))
-    with pytest.raises(Conflict, match="train again"):
+def test_a_version_that_is_dropped_while_they_are_listed_is_left_out(
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [registry.save(lively_model(seed), FACTS) for seed in range(3)]
+    registry.activate(versions[0])
+    read = Path.read_text
+
+    def raced(path: Path, *arguments: Any, **options: Any) -> str:
+        if path.parent.name == versions[1]:
+            shutil.rmtree(path.parent)
+        return read(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "read_text", raced)
+    assert {info.model_version for info in registry.infos()} == {versions[0], versions[2]}
+    with pytest.raises(NotFound):
+        registry.info(versions[1])
+
+
+def test_another_process_may_drop_the_same_version(registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(5):
+        last = registry.save(lively_model(seed), FACTS)
+    rename = Path.rename
+
+    def raced(path: Path, target: Path) -> Path:
+        if target.suffix == ".old":
+            shutil.rmtree(path)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", raced)
+    registry.activate(last)
+    assert len(registry.infos()) in (3, 4)
+    assert registry.active() == last
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda folder: (folder / "weights.safetensors").write_bytes(save(lively_network(9).state_dict())),
+        lambda folder: (folder / "weights.safetensors").write_bytes(b"damaged"),
+        lambda folder: (folder / "model.json").write_text((folder / "model.json").read_text().replace("0.5", "0.6")),
+        lambda folder: (folder / "model.json").write_bytes(b"{"),
+    ],
+)
+def test_a_model_whose_content_is_not_what_it_is_named_after_is_refused(
+    registry: ModelRegistry, tmp_path: Path, damage: Callable[[Path], int]
+) -> None:
+    version = registry.save(lively_model(1), FACTS)
+    damage(tmp_path / "models" / version)
+    with pytest.raises(Conflict, match=f"Model {version} is damaged.*train again") as error:
         registry.load(version)
+    assert error.value.details == {"model_version": version}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_numbers_that_are_not_finite_are_neither_saved_nor_loaded(
+    registry: ModelRegistry, monkeypatch: pytest.MonkeyPatch, value: float
+) -> None:
+    weights, calibration = lively_model(1), replace(lively_model(2), calibration=Calibration(intercept=value))
+    with torch.no_grad():
+        weights.network.linear.weight[0, 3] = value
+    for model in (weights, calibration):
+        with pytest.raises(Internal, match="not finite"):
+            registry.save(model, FACTS)
+        assert registry.infos() == []
+        with monkeypatch.context() as patch:
+            patch.setattr("memreward_service.training.registry._is_finite", lambda _: True)
+            version = registry.save(model, FACTS)
+        with pytest.raises(Conflict, match=r"not finite numbers.*train again"):
+            registry.load(version)
+        shutil.rmtree(registry._folder / version)
+
+
+def test_a_model_of_an_older_version_of_the_features_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(Conflict, match=r"reads 13 features.*train again"):
+        ModelRegistry(tmp_path / "models", kept=2).load(save_older_model(tmp_path))

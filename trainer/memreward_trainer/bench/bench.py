@@ -95,7 +95,7 @@ async def _fill(engine: Engine, stored: Sequence[Experience]) -> None:
     await engine.caught_up()
     if engine.ready() is None:
         return
-    job = engine.start_training(TrainingOptions(seeds=1, epochs=10))
+    job = await engine.start_training(TrainingOptions(seeds=1, epochs=10))
     while job.status in (JobStatus.QUEUED, JobStatus.RUNNING):
         await asyncio.sleep(0.2)
         job = engine.training_job(job.job_id)

@@ -86,7 +86,7 @@ async def _fill(engine: Engine, memory: Sequence[Experience]) -> None:
 
 
 async def _train(engine: Engine, epochs: int | None, progress: Progress) -> None:
-    job = engine.start_training(TrainingOptions(epochs=epochs))
+    job = await engine.start_training(TrainingOptions(epochs=epochs))
     while job.status in (JobStatus.QUEUED, JobStatus.RUNNING):
         await asyncio.sleep(0.1)
         job = engine.training_job(job.job_id)

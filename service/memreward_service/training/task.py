@@ -1,0 +1,72 @@
+"""What the runs of a training are given: queries to learn from, queries held out, and the neighbours of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from memreward_service.groups.batch import GroupBatch
+from memreward_service.network.attachment import AttachRule, Neighbors, nearest
+from memreward_service.network.gnn import Attachment, RewardGNN
+from memreward_service.network.graph import experience_graph
+
+HELD_OUT_SHARE = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Labelled queries of memory. `domain` (B,) numbers their domains."""
+
+    batch: GroupBatch
+    domain: Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTask:
+    """What every run is given: the queries to learn from and those held out, with their neighbours among the former."""
+
+    training: GroupBatch
+    held_out: GroupBatch
+    neighbors: Neighbors
+    held_out_neighbors: Neighbors
+
+    def attachment_of(self, network: RewardGNN, neighbors: Neighbors, chosen: Tensor) -> Attachment:
+        """Memory states of the neighbours of the `chosen` new queries, computed with all their known labels."""
+        valid = neighbors.valid[chosen]
+        needed, place = torch.unique(neighbors.rows[chosen][valid], return_inverse=True)
+        states = network.memory_states(experience_graph(self.training.select(needed), with_labels=True))
+        target = torch.arange(len(chosen))[:, None].expand_as(valid)[valid]
+        return Attachment(states, torch.stack([place, target]), neighbors.similarity[chosen][valid])
+
+    @torch.inference_mode()
+    def held_out_logits(self, network: RewardGNN) -> Tensor:
+        """(N,) of all held-out rollouts."""
+        everything = torch.arange(self.held_out.groups)
+        attachment = self.attachment_of(network, self.held_out_neighbors, everything)
+        logits: Tensor = network(experience_graph(self.held_out), attachment)
+        return logits
+
+    def held_out_loss(self, network: RewardGNN) -> float:
+        """Mean log loss over the known labels of the held-out queries: what epochs and runs are compared by. A network
+        that says the same of every rollout has that of the base rate, so silence does not win."""
+        known = self.held_out.known
+        logits = self.held_out_logits(network)[known]
+        return float(functional.binary_cross_entropy_with_logits(logits, self.held_out.label[known]))
+
+
+def split(data: TrainingSet, rule: AttachRule, seed: int) -> TrainingTask:
+    """Training and held-out queries; the split depends on the seed, not on the run, so that runs compare."""
+    order = torch.randperm(data.batch.groups, generator=torch.Generator().manual_seed(seed))
+    cut = max(2, round(HELD_OUT_SHARE * len(order)))
+    first, second = order[cut:].sort().values, order[:cut].sort().values
+    training, held_out = data.batch.select(first), data.batch.select(second)
+    memory = training.query_vectors, data.domain[first]
+    return TrainingTask(
+        training,
+        held_out,
+        nearest(*memory, *memory, rule),
+        nearest(held_out.query_vectors, data.domain[second], *memory, rule),
+    )
