@@ -79,7 +79,8 @@ class MemoryFollower:
         """Compute the states of all memory under `model`, then exchange model and states in one step.
 
         Until then requests go on with the old ones. `record` writes down the version that is served now, before
-        another one can be. Raises what the store and the embedder raise; nothing has changed then.
+        another one can be. Raises what the store and the embedder raise, and ValueError where a
+        state is not finite; nothing has changed then.
         """
         async with self._writing:
             if self.memory.model_version != model.version:
@@ -146,7 +147,8 @@ class MemoryFollower:
 
     def _exchange(self, model: ServingModel, states: Vectors) -> None:
         """On the compute thread, between two batches: no request sees the one without the other."""
-        self.memory.states, self.memory.model_version, self.serving = states, model.version, model
+        self.memory.exchange(model.version, states)
+        self.serving = model
 
     async def _snapshot(self) -> None:
         """Write what changed since the last one, whole also where the caller is cancelled meanwhile."""

@@ -83,6 +83,13 @@ class Memory:
                 new_states = None if states is None else states[places]
                 self._add(domain, [ids[i] for i in places], vectors[places], new_states)
 
+    def exchange(self, model_version: str, states: Vectors) -> None:
+        """Take the `states` (rows, hidden) of all rows under another model. Raises ValueError for numbers that are not
+        finite; nothing has changed then."""
+        if not np.isfinite(states).all():
+            raise ValueError(f"model {model_version} gives states that are not finite")
+        self.states, self.model_version = states, model_version
+
     def near(
         self, vectors: Vectors, domains: Sequence[Domain], ids: Sequence[str], rule: AttachRule
     ) -> list[list[NearQuery]]:

@@ -229,6 +229,18 @@ async def test_a_model_that_cannot_be_served_changes_nothing(process: Process, m
     assert_states(process, SECOND, GROUPS)
 
 
+async def test_a_model_whose_states_are_not_finite_is_not_served(process: Process) -> None:
+    process.add(GROUPS)
+    await process.follower.catch_up()
+    await process.follower.serve(FIRST)
+    broken = ServingModel("gnn-broken", lively_model())
+    broken.trained.network.project_labels.weight[0, 0] = np.nan
+    with pytest.raises(ValueError, match="gnn-broken gives states that are not finite"):
+        await process.follower.serve(broken)
+    assert process.follower.serving is FIRST
+    assert_states(process, FIRST, GROUPS)
+
+
 async def test_states_of_a_snapshot_that_no_model_kept_up_are_computed_again(tmp_path: Path) -> None:
     first = Process(tmp_path)
     first.add(GROUPS)
