@@ -18,7 +18,7 @@ demo: $(STAMP)
 	$(BIN)/memreward demo $(if $(ONCE),--once)
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest -n logical --maxprocesses 4
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -1,7 +1,9 @@
-"""A real redis-server for every test that takes `redis_url` (shared, emptied) or `redis_server` (its own)."""
+"""How the tests are shared out among workers (`pytest -n 2`), and a real redis-server for every test that takes
+`redis_url` (shared, emptied) or `redis_server` (its own)."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import socket
@@ -13,6 +15,38 @@ from pathlib import Path
 
 import pytest
 from redis import Redis, RedisError
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
+
+# Before PyTorch is loaded, here and in every process that a test starts: the workers share the cores, and on networks
+# this small several threads only wait for each other.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+LONGEST = ("tests/trainer/real/", "tests/e2e/")
+"""Rooms whose tests share a trained service or policy: one worker runs the whole room, and it runs first."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no worker is left alone with one of them; then files with slow tests."""
+    slow_files = {item.path for item in items if item.get_closest_marker("slow")}
+
+    def rank(item: pytest.Item) -> tuple[bool, bool, bool]:
+        real, e2e = (not item.nodeid.startswith(room) for room in LONGEST)
+        return real, e2e, item.path not in slow_files
+
+    items.sort(key=rank)
+
+
+class RoomScheduling(LoadFileScheduling):
+    """A worker takes whole files, or whole rooms of LONGEST, in the order of the collection."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next((room for room in LONGEST if nodeid.startswith(room)), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> RoomScheduling:
+    config.option.loadscopereorder = False
+    return RoomScheduling(config, log)
 
 
 @dataclass

@@ -1,7 +1,4 @@
-"""Both meeting places of the rendezvous; and one PyTorch thread for all.
-
-On networks this small, threads that share cores with others only wait for each other.
-"""
+"""Both meeting places of the rendezvous; and engines."""
 
 from __future__ import annotations
 
@@ -10,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from memreward_service.engine.engine import Engine
 from memreward_service.settings import Settings
@@ -18,14 +14,6 @@ from memreward_service.store import ExperienceStore
 from service.engines import StartEngine, started
 from service.hash_encoder import HashEncoder
 from service.rendezvous.replicas import FakeScorer, Replicas
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _one_torch_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(params=["process", "redis"])

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
 from e2e.service_process import ServiceProcess, running, until
 from trainer.real.start_policy import sample_responses, write_policy
@@ -47,9 +45,8 @@ class Taught:
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Taught:
     known, new, held_out = drawn_sums(SEED, KNOWN, NEW, HELD_OUT)
     policy = tmp_path_factory.mktemp("policy")
-    with one_thread():
-        write_policy(policy, SEED)
-        responses = sample_responses(policy, known, ROLLOUTS, SEED)
+    write_policy(policy, SEED)
+    responses = sample_responses(policy, known, ROLLOUTS, SEED)
     folder = tmp_path_factory.mktemp("taught") / "data"
     with running(folder) as service:
         metrics = teach(service, known, responses)
@@ -71,17 +68,6 @@ def teach(service: ServiceProcess, queries: Sequence[Sum], responses: Sequence[S
     assert jobs[-1]["status"] == "succeeded", jobs[-1]
     metrics: dict[str, float] = jobs[-1]["metrics"]
     return metrics
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Such small tensors are many times slower on several threads that share busy cores."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
 
 
 def _experience(query: Sum, responses: Sequence[str]) -> dict[str, Any]:

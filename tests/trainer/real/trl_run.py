@@ -23,7 +23,6 @@ ROLLOUTS = 8
 
 def train(policy: str, folder: str, url: str, steps: int, queries: list[Sum]) -> None:
     """Steps of PROMPTS_A_STEP * ROLLOUTS completions, all rewarded by the service at `url`."""
-    torch.set_num_threads(1)
     trainer = GRPOTrainer(
         model=AutoModelForCausalLM.from_pretrained(policy, dtype=torch.float32),
         processing_class=AutoTokenizer.from_pretrained(policy),

@@ -266,7 +266,6 @@ def _environment() -> dict[str, str]:
         # The FSDP engine is registered for accelerators only, and asks nothing of CUDA.
         "VERL_ENGINE_DEVICE": "cuda",
         "HF_HUB_OFFLINE": "1",
-        "OMP_NUM_THREADS": "1",
         "RAY_USAGE_STATS_ENABLED": "0",
         # Else it starts a Python process for each logical CPU ahead of time.
         "RAY_prestart_worker_first_driver": "0",

@@ -216,7 +216,9 @@ async def test_there_is_no_socket_of_any_family(call: Call, family: str) -> None
     assert answer.exception == "PermissionError"
 
 
-@pytest.mark.parametrize("target", ["os.getppid()", "0", "-1", f"{os.getpid()}", "1"])
+@pytest.mark.parametrize(
+    "target", ["os.getppid()", "0", "-1", str(os.getpid()), "1"], ids=["parent", "group", "all", "caller", "first"]
+)
 async def test_no_process_can_be_killed(call: Call, target: str) -> None:
     answer = await call(f"import os\ndef f():\n    os.kill({target}, 9)")
     assert answer.exception == "PermissionError"
@@ -228,6 +230,7 @@ async def test_no_process_can_be_killed(call: Call, target: str) -> None:
     "attempt",
     ["resource.setrlimit(resource.RLIMIT_CPU, (10**6, 10**6))", "resource.setrlimit(resource.RLIMIT_AS, (-1, -1))",
      f"resource.prlimit({os.getpid()}, resource.RLIMIT_CPU, (1, 1))"],
+    ids=["processor", "memory", "caller"],
 )  # fmt: skip
 async def test_limits_cannot_be_raised_nor_put_on_others(call: Call, attempt: str) -> None:
     answer = await call(f"import resource\ndef f():\n    {attempt}")

@@ -19,7 +19,7 @@ VALUES = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", VALUES, ids=repr)
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: f"{type(value).__name__}{len(repr(value))}")
 def test_a_plain_value_crosses_with_its_types(value: object) -> None:
     crossed = decode(json.loads(json.dumps(encode(value))))
     assert crossed == value
