@@ -88,6 +88,10 @@ class FakeEngine:
         self.life: list[str] = []
         self.job = TrainingJob("job-1", JobStatus.RUNNING, 0.25, {"loss": 0.5})
 
+    def forget(self) -> None:
+        """Be as if it were new, for the next test of a server that several share."""
+        self.__init__()
+
     def _may_fail(self, method: str) -> None:
         if method in self.failures:
             raise self.failures[method]

@@ -82,10 +82,17 @@ SUBMISSION = Submission("run-1", "uid-7", 3, 8, Query("2 + 2?", domain="math"), 
 IMPATIENT = {"retries": Retries(first_wait=0.001, attempts=2)}
 
 
-@pytest.fixture
-def address() -> Iterator[Address]:
+@pytest.fixture(scope="module")
+def _served() -> Iterator[Address]:
     with serving() as address:
         yield address
+
+
+@pytest.fixture
+def address(_served: Address) -> Address:
+    """The server of all tests, before an engine that remembers nothing."""
+    _served.engine.forget()
+    return _served
 
 
 @pytest.fixture(params=KINDS)

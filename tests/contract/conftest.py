@@ -94,12 +94,18 @@ def as_json(message: Message) -> Any:
     return written
 
 
-@pytest.fixture
-def both() -> Iterator[Both]:
-    with serving(max_group_size=8, max_rollouts=20, max_text_chars=200) as address:
-        yield from _connected(address)
-
-
-def _connected(address: Address) -> Iterator[Both]:
-    with httpx.Client(base_url=address.http) as http, grpc.insecure_channel(address.grpc) as channel:
+@pytest.fixture(scope="module")
+def _served() -> Iterator[Both]:
+    with (
+        serving(max_group_size=8, max_rollouts=20, max_text_chars=200) as address,
+        httpx.Client(base_url=address.http) as http,
+        grpc.insecure_channel(address.grpc) as channel,
+    ):
         yield Both(address, http, reward_pb2_grpc.RewardServiceStub(channel))
+
+
+@pytest.fixture
+def both(_served: Both) -> Both:
+    """The callers of a module, before an engine that remembers nothing."""
+    _served.engine.forget()
+    return _served

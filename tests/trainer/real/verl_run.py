@@ -26,7 +26,7 @@ from trainer.real.sums import DATASET, Sum
 TESTS = Path(__file__).parents[2]
 PROMPTS_A_STEP = 4
 ROLLOUTS = 8
-REWARD_WORKERS = 3
+REWARD_WORKERS = 2
 PATIENCE_SECONDS = 540.0
 MODEL = "actor_rollout_ref.model"
 ACTOR = "actor_rollout_ref.actor"

@@ -20,7 +20,7 @@ RIGHT = "def double(x):\n    return x + x\n"
 
 
 async def verdict(program: str, *tests: str, query: str = QUERY, limits: Limits | None = None) -> Verdict:
-    verifier = CodeVerifier(LocalSandbox(limits=limits or Limits(cpu_seconds=2, call_seconds=0.5, wall_seconds=10)))
+    verifier = CodeVerifier(LocalSandbox(limits=limits or Limits(cpu_seconds=2, call_seconds=0.5, wall_seconds=60)))
     return await verifier.verify(Attempt(query, f"```python\n{program}\n```", "code", tests=tests or (CHECK,)))
 
 
