@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from e2e.conftest import Trained, trained  # noqa: F401 (a fixture)
+from e2e.conftest import Trained
 from e2e.service_process import running
 from trainer.verl.verl_parts import (
     AgentLoop,
@@ -27,10 +27,7 @@ pytestmark = pytest.mark.slow
 GROUPS = 5
 
 
-async def test_rollouts_sent_one_by_one_get_what_their_group_gets_in_one_call(
-    trained: Trained,  # noqa: F811
-    tmp_path: Path,
-) -> None:
+async def test_rollouts_sent_one_by_one_get_what_their_group_gets_in_one_call(trained: Trained, tmp_path: Path) -> None:
     groups = trained.groups(GROUPS)
     whole = trained.service.post("/v1/rewards", {"groups": groups})
     size = len(groups[0]["rollouts"])
@@ -78,10 +75,7 @@ async def test_labelled_rollouts_are_in_the_memory_of_a_service_also_after_it_wa
     }
 
 
-async def test_rollouts_of_the_label_set_are_compared_with_their_predictions(
-    trained: Trained,  # noqa: F811
-    tmp_path: Path,
-) -> None:
+async def test_rollouts_of_the_label_set_are_compared_with_their_predictions(trained: Trained, tmp_path: Path) -> None:
     labels = tmp_path / "labels.json"
     labels.write_text(json.dumps({"seed": 0, "ratios": {"0.5": {"openai/gsm8k": ["7"]}}}))
     overrides = (f"+reward.memreward.label_set={labels}", "+reward.memreward.label_ratio=0.5")
@@ -103,7 +97,7 @@ async def test_rollouts_of_the_label_set_are_compared_with_their_predictions(
 
 @pytest.mark.parametrize("verifier", ["math", "reward_function"])
 async def test_the_labels_that_the_service_asks_for_are_verified_and_are_evidence_for_their_siblings(
-    trained: Trained,  # noqa: F811
+    trained: Trained,
     tmp_path: Path,
     verifier: str,
 ) -> None:
@@ -150,10 +144,7 @@ async def test_the_labels_that_the_service_asks_for_are_verified_and_are_evidenc
     assert {outputs[place].reward_score for place in labelled} == {0.0, 1.0}
 
 
-async def test_a_label_that_cannot_be_had_is_spent_and_the_group_is_predicted(
-    trained: Trained,  # noqa: F811
-    tmp_path: Path,
-) -> None:
+async def test_a_label_that_cannot_be_had_is_spent_and_the_group_is_predicted(trained: Trained, tmp_path: Path) -> None:
     def broken(**_: Any) -> float:
         raise ValueError("the grader is away")
 
