@@ -7,7 +7,8 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Sequence
-from typing import cast
+from types import ModuleType
+from typing import Any, cast
 
 from client.learning_engine import LearningEngine
 from memreward_proto.records import (
@@ -19,9 +20,7 @@ from memreward_proto.records import (
     Source,
     Status,
 )  # fmt: skip
-from memreward_service import app
 from memreward_service.demo import child
-from memreward_service.engine.engine import Engine
 from memreward_service.server import serve
 from memreward_service.settings import Settings
 
@@ -47,9 +46,12 @@ def _agreed(group: Group) -> ScoredGroup:
 def run(settings: Settings) -> None:
     """In the place of memreward_service.app.run."""
     print(f"listening on {settings.http_port}", flush=True)
-    asyncio.run(serve(cast(Engine, AgreeingEngine()), settings))
+    asyncio.run(serve(cast(Any, AgreeingEngine()), settings))
 
 
 if __name__ == "__main__":
-    app.run = run
+    # The real module would load PyTorch first, for an engine that is not used.
+    fake_app = ModuleType("memreward_service.app")
+    vars(fake_app)["run"] = run
+    sys.modules[fake_app.__name__] = fake_app
     sys.exit(child.main())
