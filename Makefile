@@ -42,4 +42,4 @@ $(STAMP): pyproject.toml constraints.txt
 
 # memreward-data stays: it may hold somebody's experience.
 clean:
-	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) dist .import_linter_cache .mypy_cache .ruff_cache .pytest_cache
