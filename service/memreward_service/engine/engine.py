@@ -60,10 +60,7 @@ from memreward_service.memory.follower import RETRY_SECONDS, MemoryFollower
 from memreward_service.memory.memory import Memory
 from memreward_service.memory.snapshot import opened_memory
 from memreward_service.network.trained import ServingModel
-from memreward_service.rendezvous.in_process import ProcessPlace
-from memreward_service.rendezvous.in_redis import RedisPlace
-from memreward_service.rendezvous.protocol import Claim, MeetingPlace
-from memreward_service.rendezvous.rendezvous import Rendezvous
+from memreward_service.rendezvous import Claim, MeetingPlace, ProcessStorage, RedisStorage, Rendezvous
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 from memreward_service.training.jobs import TrainingJobs
@@ -115,6 +112,7 @@ class Engine:
 
     async def start(self) -> None:
         """Load the memory snapshot and the active model, replay what is newer, start the workers."""
+        await self._rendezvous.open()  # first: it may refuse its Redis, and then there is nothing to stop
         folder = self._settings.data_dir / "snapshot"
         memory = await asyncio.to_thread(self._opened_memory, folder)
         self._follower = MemoryFollower(
@@ -127,7 +125,6 @@ class Engine:
             self._settings, self._store, self._embedder, self._registry, self._follower, self._encoder.revision,
             self._device,
         )  # fmt: skip
-        await self._rendezvous.open()
         self._opening = asyncio.create_task(self._open_model(), name="open-model")
 
     def end_waiting(self) -> None:
@@ -354,10 +351,10 @@ class Engine:
         return replace(reply, predictions=tuple(guarded))
 
     async def _score_group(
-        self, claim: Claim, group: Group, step: int | None, charge: LabelCharge | None
+        self, claim: Claim, group: Group, charge: LabelCharge | None
     ) -> tuple[Scored, PlannedLabel | None]:
         """A group of the rendezvous, whose answers name no neighbors, and the label to ask for first."""
-        reply = await self._trusted_reply([group], explain=False, key=claim.key, step=step)
+        reply = await self._trusted_reply([group], explain=False, key=claim.key, step=claim.step)
         scored = Scored(
             reply.model_version, reply.memory_version, (ScoredGroup(group.group_id, reply.predictions[0], ()),)
         )
@@ -389,10 +386,13 @@ class Engine:
 
 def meeting_place(settings: Settings, store: ExperienceStore) -> MeetingPlace:
     """Where rollouts that are sent alone meet, as the settings say."""
+    keep_seconds = settings.rendezvous_keep_seconds
     if settings.rendezvous == "redis":
         assert settings.redis_url is not None, "the settings check it"
-        return RedisPlace(settings.redis_url, settings.rendezvous_keep_seconds, settings.rendezvous_max_bytes)
-    return ProcessPlace(store, settings.rendezvous_keep_seconds, settings.rendezvous_max_bytes)
+        storage: ProcessStorage | RedisStorage = RedisStorage(settings.redis_url, keep_seconds)
+    else:
+        storage = ProcessStorage(store, keep_seconds)
+    return MeetingPlace(storage, keep_seconds, settings.rendezvous_max_bytes)
 
 
 def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:

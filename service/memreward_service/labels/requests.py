@@ -16,7 +16,7 @@ from cachetools import LRUCache
 from memreward_proto.records import Group, GroupKey, LabelCharge, PlannedLabel
 from memreward_service.belief.posterior import KeyPosterior
 from memreward_service.labels.planner import LEAST_GAIN, label_plan, open_group
-from memreward_service.rendezvous.protocol import Claim, group_name
+from memreward_service.rendezvous import Claim, group_name
 
 FIRST_PRICE, PRICE_STEP, MOST = 0.05, 0.003, 0.5
 """The price of a run's first label, how far it moves, and its bound."""

@@ -1,25 +1,20 @@
-"""What a call that waited for its group is told: the answer of a scoring, a timeout, a request for the label, or the
-error of a scoring."""
+"""What a call is told: the answer of a scoring, a timeout, a request for the label, or why it is refused."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 
-from memreward_proto.errors import Internal, MemRewardError
-from memreward_proto.records import LabelRequest, RolloutReward, Scored, Status, Submission
-from memreward_service.rendezvous.protocol import Claim
+from memreward_proto.errors import Conflict, Internal, MemRewardError, Overloaded, Unavailable
+from memreward_proto.records import GroupKey, LabelBudget, RolloutReward, Scored, Status, Submission
+from memreward_service.rendezvous.protocol import RETRY_SECONDS, Answer, Arrival, Claim, RolloutState
 
 
-def answers_of(claim: Claim, scored: Scored) -> Sequence[RolloutReward]:
+def answers_of(claim: Claim, scored: Scored) -> Mapping[int, Answer]:
     """The answers to `claim.settles`."""
     predictions = dict(zip(sorted(claim.rollouts), scored.groups[0].rollouts, strict=True))
-    return [
-        RolloutReward(
-            run_id=claim.key.run_id,
-            group_id=claim.key.group_id,
-            group_attempt=claim.key.group_attempt,
-            rollout_index=index,
-            group_size=claim.group_size,
+    return {
+        index: Answer(
             rollouts_present=len(claim.rollouts),
             partial=not claim.complete,
             reward=predictions[index].reward,
@@ -30,38 +25,37 @@ def answers_of(claim: Claim, scored: Scored) -> Sequence[RolloutReward]:
             memory_version=scored.memory_version,
         )
         for index in claim.settles
-    ]
+    }
 
 
-def timeout_of(submission: Submission, present: int) -> RolloutReward:
-    """The answer to a call whose group did not become complete in time."""
-    return _without_reward(submission, present, Status.TIMEOUT, None)
-
-
-def requested_of(submission: Submission, present: int, request: LabelRequest) -> RolloutReward:
-    """The answer to a call whose rollout is to be verified first."""
-    return _without_reward(submission, present, Status.LABEL_REQUESTED, request)
-
-
-def _without_reward(
-    submission: Submission, present: int, status: Status, request: LabelRequest | None
-) -> RolloutReward:
+def reward_of(submission: Submission, answer: Answer) -> RolloutReward:
+    """The answer to a call whose rollout is settled."""
     return RolloutReward(
         run_id=submission.key.run_id,
         group_id=submission.key.group_id,
         group_attempt=submission.key.group_attempt,
         rollout_index=submission.rollout_index,
         group_size=submission.group_size,
-        rollouts_present=present,
-        partial=False,
-        reward=None,
-        probability=None,
-        status=status,
-        source=None,
-        model_version=None,
-        memory_version=None,
-        label_request=request,
+        rollouts_present=answer.rollouts_present,
+        partial=answer.partial,
+        reward=answer.reward,
+        probability=answer.probability,
+        status=answer.status,
+        source=answer.source,
+        model_version=answer.model_version,
+        memory_version=answer.memory_version,
     )
+
+
+def timeout_of(submission: Submission, state: RolloutState) -> RolloutReward:
+    """The answer to a call whose group did not become complete in time."""
+    return reward_of(submission, Answer(state.present, False, None, None, Status.TIMEOUT, None, None, None))
+
+
+def requested_of(submission: Submission, state: RolloutState) -> RolloutReward:
+    """The answer to a call whose rollout is to be verified first."""
+    answer = Answer(state.present, False, None, None, Status.LABEL_REQUESTED, None, None, None)
+    return replace(reward_of(submission, answer), label_request=state.request)
 
 
 def error_of_its_own(error: Exception) -> MemRewardError:
@@ -72,3 +66,62 @@ def error_of_its_own(error: Exception) -> MemRewardError:
         own = Internal("Scoring the group failed; the log has the cause.")
     own.__cause__ = error
     return own
+
+
+def other_query(arrival: Arrival) -> Conflict:
+    """The error of a rollout whose siblings came with another query."""
+    return _conflict(arrival.submission.key, "came with another query before", field="group_id")
+
+
+def other_rollout(arrival: Arrival) -> Conflict:
+    """The error of an identity that is taken by another rollout."""
+    index = arrival.submission.rollout_index
+    what = f"has another rollout {index}, or that rollout with another label"
+    return _conflict(arrival.submission.key, what, field="rollout_index", rollout_index=index)
+
+
+def disagreement(arrival: Arrival, field: str, before: object, now: object) -> Conflict:
+    """The error of a rollout that says another thing of its group than a sibling said before."""
+    index = arrival.submission.rollout_index
+    what = f"came with {field} {_said(before)} before, and rollout {index} with {field} {_said(now)}"
+    return _conflict(arrival.submission.key, what, field=field, rollout_index=index)
+
+
+def answered_otherwise(key: GroupKey) -> Conflict:
+    """The error of a group that another process answered with other content."""
+    return _conflict(key, "was answered with other content already")
+
+
+def full(limit: int) -> Overloaded:
+    """The error of a rollout for which there is no room."""
+    return Overloaded(
+        f"The groups that wait hold {limit} bytes, which is the limit: try again in {RETRY_SECONDS:g} s, "
+        "or raise MEMREWARD_RENDEZVOUS_MAX_BYTES of the service.",
+        retry_after=RETRY_SECONDS,
+        limit=limit,
+    )
+
+
+def closing() -> Unavailable:
+    """The error of a call that the end of the service meets."""
+    return Unavailable(
+        "The service is shutting down: send the rollout again, here or to another replica.",
+        retry_after=RETRY_SECONDS,
+    )
+
+
+def _conflict(key: GroupKey, what: str, **details: object) -> Conflict:
+    return Conflict(
+        f"The group {key.group_id!r} of run {key.run_id!r} {what}: "
+        "send a group that is sampled again with the next group_attempt.",
+        group_id=key.group_id,
+        group_attempt=key.group_attempt,
+        **details,
+    )
+
+
+def _said(value: object) -> object:
+    if not isinstance(value, LabelBudget):
+        return value
+    labels = "" if value.labels is None else f"labels {value.labels}, "
+    return f"(share {value.share:g}, {labels}deadline {value.deadline_seconds:g} s)"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import Counter, Gauge, Histogram
 
-from memreward_service.rendezvous.protocol import Held
+from memreward_service.rendezvous.protocol import Usage
 
 GROUPS = Gauge(
     "memreward_rendezvous_groups",
@@ -31,9 +31,9 @@ WAIT_SECONDS = Histogram(
 )
 
 
-def show(held: Held) -> None:
+def show(usage: Usage) -> None:
     """Set the gauges of what is held."""
-    GROUPS.labels("open").set(held.open_groups)
-    GROUPS.labels("finished").set(held.finished_groups)
-    ROLLOUTS.set(held.rollouts)
-    BYTES.set(held.bytes)
+    GROUPS.labels("open").set(usage.open_groups)
+    GROUPS.labels("finished").set(usage.finished_groups)
+    ROLLOUTS.set(usage.rollouts)
+    BYTES.set(usage.bytes)

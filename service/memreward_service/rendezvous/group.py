@@ -1,238 +1,251 @@
-"""A group as one process holds it, from its first rollout to the last retry: plain state and its rules."""
+"""A group that meets, from its first rollout to the last retry: all rules of the rendezvous, as pure functions.
+
+A group never changes: each event makes the next one, or raises Conflict. `now` is a time in seconds, by the clock of
+the storage that holds the group. Both storages keep the JSON of it, and know nothing of what it means.
+"""
 
 from __future__ import annotations
 
-import json
-import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
-from memreward_proto.errors import Conflict
-from memreward_proto.records import GroupKey, LabelRequest, Query, Rollout, RolloutReward
-from memreward_service.rendezvous.group_json import answer_from, query_from, rollout_from, to_json
-from memreward_service.rendezvous.protocol import (
-    OVERHEAD_BYTES,
-    Arrival,
-    Standing,
-    other_group,
-    other_rollout,
-)
+from pydantic import TypeAdapter
+
+from memreward_proto.records import GroupKey, LabelBudget, LabelRequest
+from memreward_service.rendezvous.answers import answered_otherwise, disagreement, other_query, other_rollout
+from memreward_service.rendezvous.protocol import OVERHEAD_BYTES, Answer, Arrival, Claim, RolloutState, Usage
+from memreward_service.rendezvous.texts import Texts
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class HeldRollout:
-    """One rollout; its texts go when its group is finished, their digest `content` stays.
-
-    `verifies`: its caller can verify. `unlabelled`: the label was asked for, and cannot be had.
-    """
+    """One rollout without its texts. `verifies`: its caller can verify. `unlabelled`: the label was asked for, and
+    cannot be had."""
 
     content: str
     bytes: int
-    rollout: Rollout | None
     allow_partial: bool = False
-    answer: RolloutReward | None = None
     verifies: bool = False
+    label: float | None = None
     unlabelled: bool = False
+    answer: Answer | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AwaitedLabel:
-    """The label of rollout `index`, awaited `until` a time of the monotonic clock."""
+    """The label of rollout `index`, awaited `until` a time."""
 
     index: int
     request: LabelRequest
     until: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class HeldGroup:
-    """The rollouts that have come, by index. `calls` is how many wait, `claimed` says that it is being scored.
-
-    `awaited` does not outlive the process: the same label is asked for again then, and the ledger knows it.
-    """
+    """The rollouts that have come, by index. `claim` is the token of who scores it, until `claimed_until`; `read_at`
+    is when a call looked at it last, about."""
 
     key: GroupKey
-    facts: str
-    size: int
-    query: Query | None
+    query: str
     query_bytes: int
-    rollouts: dict[int, HeldRollout]
+    size: int
+    read_at: float
+    step: int | None = None
+    label_budget: LabelBudget | None = None
     overdue: bool = False
-    calls: int = 0
-    claimed: bool = False
     awaited: AwaitedLabel | None = None
-
-    @classmethod
-    def opened_by(cls, arrival: Arrival) -> HeldGroup:
-        """The group of a first rollout, still without it."""
-        given = arrival.submission
-        return cls(given.key, arrival.facts, given.group_size, given.query, arrival.query_bytes, {})
+    claim: str | None = None
+    claimed_until: float = 0.0
+    rollouts: Mapping[int, HeldRollout] = field(default_factory=dict)
 
     @property
-    def bytes(self) -> int:
-        """What it holds."""
-        return self.query_bytes + sum(held.bytes for held in self.rollouts.values())
+    def complete(self) -> bool:
+        """Whether every rollout has come."""
+        return len(self.rollouts) == self.size
 
     @property
     def finished(self) -> bool:
-        """Whether every rollout has come and has its answer."""
-        return len(self.rollouts) == self.size and all(held.answer for held in self.rollouts.values())
+        """Whether every rollout has come and is settled: then the texts are needed no more."""
+        return self.complete and all(held.answer for held in self.rollouts.values())
 
-    def holds(self, arrival: Arrival) -> bool:
-        """Whether this rollout is there. Raises Conflict where something else is, or it has another label."""
-        if arrival.facts != self.facts:
-            raise other_group(arrival)
-        held = self.rollouts.get(arrival.submission.rollout_index)
-        if held is None:
-            return False
-        known = held.rollout.label if held.rollout is not None else None
-        given = arrival.submission.rollout.label
-        if held.content != arrival.content or (given is not None and known is not None and given != known):
-            raise other_rollout(arrival)
-        return True
+    def awaits_label(self, now: float) -> bool:
+        """Whether the group waits for a label that was asked for."""
+        return self.awaited is not None and now < self.awaited.until
 
-    def add(self, arrival: Arrival) -> None:
-        """Hold a rollout that is not there."""
-        given = arrival.submission
-        self.rollouts[given.rollout_index] = HeldRollout(arrival.content, arrival.rollout_bytes, given.rollout)
+    def is_claimed(self, now: float) -> bool:
+        """Whether somebody scores it, who has not been silent for too long."""
+        return self.claim is not None and now < self.claimed_until
 
-    def standing(self, arrival: Arrival, overdue: bool, known: bool) -> Standing:
-        """How things are for a rollout that is there, after its call said what it allows."""
-        index = arrival.submission.rollout_index
+    def is_due(self, index: int, now: float) -> bool:
+        """Whether the rollout is to be scored now."""
         held = self.rollouts[index]
-        held.allow_partial = arrival.submission.allow_partial
-        held.verifies = arrival.submission.label_budget is not None
-        self.overdue = self.overdue or overdue
-        awaited = self._still_awaited()
-        return Standing(
+        ready = self.complete and not self.awaits_label(now)
+        return held.answer is None and (ready or (self.overdue and held.allow_partial))
+
+    def due(self, now: float) -> tuple[int, ...]:
+        """The rollouts that are to be scored now."""
+        return tuple(index for index in sorted(self.rollouts) if self.is_due(index, now))
+
+    def expired(self, now: float, seconds: float) -> bool:
+        """Whether nobody has looked for so many seconds, and nobody scores it."""
+        return now >= self.read_at + seconds and not self.is_claimed(now)
+
+    def state(self, index: int, now: float, known: bool) -> RolloutState:
+        """How things are for a rollout that is there."""
+        awaited = self.awaited if self.awaits_label(now) else None
+        return RolloutState(
             present=len(self.rollouts),
-            due=self._is_due(held),
-            answer=held.answer,
+            due=self.is_due(index, now),
+            answer=self.rollouts[index].answer,
             known=known,
             request=awaited.request if awaited is not None and awaited.index == index else None,
-            lapses_seconds=None if awaited is None else awaited.until - time.monotonic(),
+            lapses_seconds=None if awaited is None else awaited.until - now,
         )
 
-    def hear(self, arrival: Arrival) -> None:
-        """Take the label of a rollout that is there, or that it has none."""
-        index, label = arrival.submission.rollout_index, arrival.submission.rollout.label
-        held = self.rollouts[index]
-        if label is None and not arrival.submission.no_label:
-            return
-        if label is None:
-            held.unlabelled = True
-        elif held.rollout is not None:
-            held.rollout = replace(held.rollout, label=label)
-        if self.awaited is not None and self.awaited.index == index:
-            self.awaited = None
 
-    def await_label(self, index: int, request: LabelRequest, seconds: float) -> None:
-        """Wait for the label of one rollout before anything is due."""
-        self.awaited = AwaitedLabel(index, request, time.monotonic() + seconds)
+def arrived(group: HeldGroup | None, arrival: Arrival, overdue: bool, now: float) -> HeldGroup:
+    """A rollout comes, or comes again, or its call looks. Nothing is added twice.
 
-    def drop_lapsed(self) -> None:
-        """A label that did not come in time is not asked for again."""
-        if self.awaited is not None and self._still_awaited() is None:
-            self.rollouts[self.awaited.index].unlabelled = True
-            self.awaited = None
-
-    def due(self) -> tuple[int, ...]:
-        """The indices of the rollouts that are to be scored now."""
-        return tuple(sorted(index for index, held in self.rollouts.items() if self._is_due(held)))
-
-    def with_answers(self, answers: Mapping[int, RolloutReward]) -> HeldGroup:
-        """A copy in which the rollouts without an answer have theirs of `answers`."""
-        rollouts = {
-            index: replace(held, answer=held.answer or answers.get(index)) for index, held in self.rollouts.items()
-        }
-        answered = replace(self, rollouts=rollouts)
-        answered._drop_texts()
-        return answered
-
-    def take(self, settled: HeldGroup) -> None:
-        """Take over what was settled, answers and siblings that another process knew."""
-        for index, held in settled.rollouts.items():
-            self.rollouts.setdefault(index, held).answer = held.answer
-        self._drop_texts()
-
-    def to_json(self) -> str:
-        """What outlives the process."""
-        return json.dumps(
-            {
-                "key": asdict(self.key),
-                "facts": self.facts,
-                "size": self.size,
-                "query": None if self.query is None else to_json(self.query),
-                "query_bytes": self.query_bytes,
-                "overdue": self.overdue,
-                "rollouts": {
-                    index: {
-                        "content": held.content,
-                        "bytes": held.bytes,
-                        "rollout": None if held.rollout is None else to_json(held.rollout),
-                        "allow_partial": held.allow_partial,
-                        "answer": None if held.answer is None else to_json(held.answer),
-                    }
-                    for index, held in self.rollouts.items()
-                },
-            }
-        )
-
-    @classmethod
-    def from_json(cls, text: str) -> HeldGroup:
-        """The group that `to_json` wrote; nobody waits for it yet."""
-        facts: dict[str, Any] = json.loads(text)
-        return cls(
-            key=GroupKey(**facts["key"]),
-            facts=facts["facts"],
-            size=facts["size"],
-            query=None if facts["query"] is None else query_from(facts["query"]),
-            query_bytes=facts["query_bytes"],
-            overdue=facts["overdue"],
-            rollouts={
-                int(index): HeldRollout(
-                    content=held["content"],
-                    bytes=held["bytes"],
-                    rollout=None if held["rollout"] is None else rollout_from(held["rollout"]),
-                    allow_partial=held["allow_partial"],
-                    answer=None if held["answer"] is None else answer_from(held["answer"]),
-                )
-                for index, held in facts["rollouts"].items()
-            },
-        )
-
-    def _is_due(self, held: HeldRollout) -> bool:
-        complete = len(self.rollouts) == self.size and self._still_awaited() is None
-        return held.answer is None and (complete or (self.overdue and held.allow_partial))
-
-    def _still_awaited(self) -> AwaitedLabel | None:
-        awaited = self.awaited
-        return awaited if awaited is not None and time.monotonic() < awaited.until else None
-
-    def _drop_texts(self) -> None:
-        """A finished group is scored no more: retries need digests and answers only."""
-        if self.finished:
-            self.query, self.query_bytes = None, OVERHEAD_BYTES
-            for held in self.rollouts.values():
-                held.rollout, held.bytes = None, OVERHEAD_BYTES
+    Raises Conflict where the place of the rollout is taken by another, or it says other things of the group than a
+    sibling did before.
+    """
+    given = arrival.submission
+    if group is None:
+        group = HeldGroup(given.key, arrival.query, arrival.query_bytes, given.group_size, now)
+    _agrees(group, arrival)
+    index, label = given.rollout_index, given.rollout.label
+    held = group.rollouts.get(index, HeldRollout(arrival.content, arrival.rollout_bytes))
+    other_label = None not in (label, held.label) and label != held.label
+    if held.content != arrival.content or (other_label and held.answer is None):
+        raise other_rollout(arrival)
+    told = label is not None or given.no_label
+    held = replace(
+        held,
+        allow_partial=given.allow_partial,
+        verifies=given.label_budget is not None,
+        label=label if held.label is None else held.label,
+        unlabelled=held.unlabelled or (given.no_label and label is None),
+    )
+    return replace(
+        group,
+        step=given.step if group.step is None else group.step,
+        label_budget=given.label_budget if group.label_budget is None else group.label_budget,
+        overdue=group.overdue or overdue,
+        awaited=None if told and group.awaited is not None and group.awaited.index == index else group.awaited,
+        rollouts={**group.rollouts, index: held},
+    )
 
 
-def first_written(stored: str, given: str) -> str:
-    """The group `given` as JSON, where what `stored` has answered already stays as it is.
+def _agrees(group: HeldGroup, arrival: Arrival) -> None:
+    """Raises Conflict where the rollout says another thing of its group than a sibling said before."""
+    given = arrival.submission
+    if arrival.query != group.query:
+        raise other_query(arrival)
+    for name, before, now in (
+        ("group_size", group.size, given.group_size),
+        ("step", group.step, given.step),
+        ("label_budget", group.label_budget, given.label_budget),
+    ):
+        if before is not None and now is not None and before != now:
+            raise disagreement(arrival, name, before, now)
+
+
+def read(group: HeldGroup, now: float, every: float) -> HeldGroup:
+    """Somebody looks. The time is written down every so many seconds only: most looks change nothing."""
+    return group if now < group.read_at + every else replace(group, read_at=now)
+
+
+def claimed(group: HeldGroup, token: str, seconds: float, now: float) -> HeldGroup:
+    """Somebody takes the right to score what is due, unless another has it. A label that did not come in time is not
+    asked for again."""
+    if (group.claim != token and group.is_claimed(now)) or not group.due(now):
+        return group
+    rollouts = group.rollouts
+    if group.awaited is not None and not group.awaits_label(now):
+        late = group.awaited.index
+        rollouts = {**rollouts, late: replace(rollouts[late], unlabelled=True)}
+        group = replace(group, awaited=None)
+    return replace(group, claim=token, claimed_until=now + seconds, rollouts=rollouts)
+
+
+def renewed(group: HeldGroup, token: str, seconds: float, now: float) -> HeldGroup:
+    """The scoring goes on: its claim holds for longer."""
+    return replace(group, claimed_until=now + seconds) if group.claim == token else group
+
+
+def released(group: HeldGroup, token: str) -> HeldGroup:
+    """The claim ends."""
+    return replace(group, claim=None) if group.claim == token else group
+
+
+def asked(group: HeldGroup, token: str, index: int, request: LabelRequest, until: float) -> HeldGroup:
+    """The claim ends without answers, and a label is awaited, unless it came meanwhile."""
+    if group.claim != token:
+        return group
+    held = group.rollouts[index]
+    waits = held.label is None and not held.unlabelled
+    return replace(released(group, token), awaited=AwaitedLabel(index, request, until) if waits else group.awaited)
+
+
+def settled(group: HeldGroup, token: str, answers: Mapping[int, Answer]) -> HeldGroup:
+    """The claim ends; the rollouts that have no answer yet have theirs of `answers`, also where the claim was lost."""
+    rollouts = {
+        index: replace(held, answer=answers[index]) if held.answer is None and index in answers else held
+        for index, held in group.rollouts.items()
+    }
+    return replace(released(group, token), rollouts=rollouts)
+
+
+def first_written(stored: HeldGroup, given: HeldGroup) -> HeldGroup:
+    """What two processes answered, each without the other: what `stored` says stays, `given` adds to it.
 
     Raises Conflict where the two are not of the same content.
     """
-    before, now = HeldGroup.from_json(stored), HeldGroup.from_json(given)
-    for index, held in before.rollouts.items():
-        if before.facts != now.facts or held.content != now.rollouts.get(index, held).content:
-            raise Conflict(
-                f"The group {now.key.group_id!r} of run {now.key.run_id!r} was answered with other content already: "
-                "send a group that is sampled again with the next group_attempt.",
-                group_id=now.key.group_id,
-                group_attempt=now.key.group_attempt,
-            )
-        if held.answer is not None:
-            now.rollouts.setdefault(index, held).answer = held.answer
-    now._drop_texts()
-    return now.to_json()
+    rollouts = dict(given.rollouts)
+    for index, held in stored.rollouts.items():
+        ours = rollouts.setdefault(index, held)
+        if stored.query != given.query or stored.size != given.size or held.content != ours.content:
+            raise answered_otherwise(given.key)
+        rollouts[index] = replace(ours, answer=held.answer or ours.answer)
+    return replace(given, rollouts=rollouts)
+
+
+def usage_of(group: HeldGroup | None) -> Usage:
+    """What a group takes."""
+    if group is None:
+        return Usage()
+    if group.finished:
+        return Usage(0, 1, group.size, OVERHEAD_BYTES * (1 + group.size))
+    return Usage(1, 0, len(group.rollouts), group.query_bytes + sum(held.bytes for held in group.rollouts.values()))
+
+
+def claim_of(name: str, group: HeldGroup, texts: Texts, now: float) -> Claim:
+    """What the claim to a group says."""
+    assert group.claim is not None, "the group was claimed before"
+    return Claim(
+        group=name,
+        token=group.claim,
+        key=group.key,
+        query=texts.query,
+        group_size=group.size,
+        step=group.step,
+        label_budget=group.label_budget,
+        rollouts={i: replace(texts.rollouts[i], label=held.label) for i, held in sorted(group.rollouts.items())},
+        settles=group.due(now),
+        late=any(held.answer for held in group.rollouts.values()),
+        overdue=group.overdue,
+        unlabelled=frozenset(i for i, held in group.rollouts.items() if held.unlabelled or not held.verifies),
+    )
+
+
+def to_json(group: HeldGroup) -> bytes:
+    """What the storages keep."""
+    return _JSON.dump_json(group)
+
+
+def from_json(text: bytes | str) -> HeldGroup:
+    """The group that `to_json` wrote. Raises ValueError for anything else."""
+    return _JSON.validate_json(text)
+
+
+_JSON = TypeAdapter(HeldGroup)

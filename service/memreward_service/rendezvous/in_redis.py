@@ -1,9 +1,12 @@
-"""The meeting place in Redis: the rollouts of a group may reach different replicas, and any of them scores it.
+"""Groups in Redis: the rollouts of a group may reach different replicas, and any of them scores it.
 
-What must happen in one step is a Lua script (rendezvous/lua.py). Who scores holds a claim that expires unless it is
-renewed, so that another replica takes over from one that died. Answers are written once. A replica hears of settled
-groups on one channel; a message may be lost, so calls look by themselves now and then, and a look puts back what
-Redis lost meanwhile. Redis away is Unavailable: to go on in process would split groups between replicas.
+A group is one value, and changes in an optimistic transaction: read it, let the events happen, write it if nobody else
+has written meanwhile, else do it again. What comes while a transaction runs shares the next one. A replica hears on one
+channel of claims that ended; a message may be lost, so calls look by themselves now and then, and a look puts back what
+Redis lost. Redis away is Unavailable: to go on in process would split groups between replicas.
+
+The keys: group:<name>, a group without its texts; texts:<name>, a hash; open and finished, sorted sets of names by the
+time of the last look; total:<field>, the sums over all groups.
 """
 
 from __future__ import annotations
@@ -11,75 +14,51 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import uuid
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import astuple, fields
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.client import Pipeline
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError, WatchError
 
-from memreward_proto.errors import Unavailable
-from memreward_proto.records import LabelRequest, Rollout, RolloutReward
-from memreward_service.rendezvous.gauges import FREED
-from memreward_service.rendezvous.group_json import (
-    answer_from,
-    key_from,
-    query_from,
-    request_from,
-    rollout_from,
-    to_json,
-)
-from memreward_service.rendezvous.lua import ARRIVE, ASK, CLAIM, RELEASE, RENEW, SETTLE
-from memreward_service.rendezvous.protocol import (
-    OVERHEAD_BYTES,
-    RETRY_SECONDS,
-    SHARE_OF_NEW_GROUPS,
-    Arrival,
-    Claim,
-    Held,
-    Standing,
-    full,
-    other_group,
-    other_rollout,
-)
+from memreward_proto.errors import MemRewardError, Overloaded, Unavailable
+from memreward_service.batching import Batcher
+from memreward_service.rendezvous.answers import error_of_its_own
+from memreward_service.rendezvous.group import HeldGroup, from_json, to_json, usage_of
+from memreward_service.rendezvous.place import Change, Event
+from memreward_service.rendezvous.protocol import RETRY_SECONDS, Usage
+from memreward_service.rendezvous.texts import Texts, from_fields, to_fields
 
-POLL_SECONDS = 2.0
-"""How often a waiting call looks without being woken."""
-CLAIM_SECONDS = 6.0
-"""How long a claim outlives the replica that held it; it is renewed three times in that."""
 TIMEOUT_SECONDS = 2.0
 """How long Redis may take for one step."""
-CONNECTIONS = 32
-"""Connections of one replica at most; more calls take turns."""
+CONNECTIONS = 8
+"""Connections of one replica at most."""
 TURN_SECONDS = 10.0
-"""How long a call waits for its turn."""
+"""How long a step waits for a connection."""
+CHANGES_AT_ONCE = 1024
+"""Events of one transaction at most."""
+ATTEMPTS = 100
+"""How often a transaction is begun again because other replicas wrote first."""
+LAST_TEXTS_SECONDS = 3600.0
+"""How long texts outlive their group's end where no replica is left to free it."""
 PREFIX = "{memreward:rendezvous}:"
 """Of every key; the braces keep them together on one node of a cluster."""
-GROUP_PREFIX = PREFIX + "group:"
-CHANNEL = PREFIX + "settled"
-TOTALS = [PREFIX + "sizes", PREFIX + "expiry", PREFIX + "finished"]
+CHANNEL = PREFIX + "ended"
+KINDS = {False: PREFIX + "open", True: PREFIX + "finished"}
+TOTALS = [f"{PREFIX}total:{field.name}" for field in fields(Usage)]
 
 _log = logging.getLogger(__name__)
 
 
-class RedisPlace:
+class RedisStorage:
     """Groups in Redis. Lives on one event loop."""
 
-    def __init__(
-        self, url: str, keep_seconds: float, max_bytes: int,
-        poll_seconds: float = POLL_SECONDS, claim_seconds: float = CLAIM_SECONDS,
-    ) -> None:  # fmt: skip
-        """Connects when it is first used. Raises ValueError for a malformed URL."""
-        self.poll_seconds: float | None = poll_seconds
-        # A call that waits puts the end of its group off whenever it looks: four looks may fail or be late.
-        self._unread_ms = round(1000 * 4 * poll_seconds)
-        self._keep_ms = round(1000 * keep_seconds) + self._unread_ms
-        self._max_bytes = max_bytes
-        self._claim_seconds = claim_seconds
+    def __init__(self, url: str, keep_seconds: float) -> None:
+        """Connects when it is opened. Raises ValueError for a malformed URL."""
+        self._texts_ms = round(1000 * (keep_seconds + LAST_TEXTS_SECONDS))
         self._redis: Redis = Redis.from_pool(
             BlockingConnectionPool.from_url(
                 url,
@@ -91,125 +70,150 @@ class RedisPlace:
                 decode_responses=True,
             )
         )
-        self._arrive = self._redis.register_script(ARRIVE)
-        self._claim = self._redis.register_script(CLAIM)
-        self._settle = self._redis.register_script(SETTLE)
-        self._ask = self._redis.register_script(ASK)
-        self._release = self._redis.register_script(RELEASE)
-        self._renew = self._redis.register_script(RENEW)
-        self._claims: dict[str, Claim] = {}
-        self._held = Held(0, 0, 0, 0)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._changes: Batcher[_Waiting, Change | MemRewardError] = Batcher(self._run, CHANGES_AT_ONCE, lambda _: 1)
+        self._usage = Usage()
+        self._checked = False
+        self._listener: asyncio.Task[None] | None = None
         self._closed = False
 
     async def open(self, wake: Callable[[str], None]) -> None:
-        """Listen for settled groups, renew claims."""
-        self._tasks = [
-            asyncio.create_task(self._listen(wake), name="rendezvous-listener"),
-            asyncio.create_task(self._renew_claims(), name="rendezvous-claims"),
-        ]
+        """Listen for claims that end. Raises Unavailable where Redis would drop groups when its memory is full; a Redis
+        that is away is asked later."""
+        try:
+            await self._check_policy()
+        except (RedisError, OSError) as error:
+            _log.warning("the meeting place in Redis, which is not there yet: %s", error)
+        self._listener = asyncio.create_task(self._listen(wake), name="rendezvous-listener")
 
     async def close(self) -> None:
         """Close the connections; the groups stay for the other replicas."""
         self._closed = True  # a cancellation that meets the end of a connect is lost (asyncio before Python 3.12)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._listener is not None:
+            self._listener.cancel()
+            await asyncio.gather(self._listener, return_exceptions=True)
+        await self._changes.close()
         with contextlib.suppress(RedisError, OSError):
             await self._redis.aclose()
 
-    async def arrive(self, arrival: Arrival, overdue: bool) -> Standing:
-        """Hold the rollout if it is new. Raises Conflict, Overloaded, Unavailable."""
-        given = arrival.submission
-        standing = await self._stand(
-            arrival, overdue, to_json(given.rollout), to_json(given.query), to_json(given.key), given.group_size
-        )
-        assert standing is not None, "a rollout that comes with its text is held, or refused"
-        return standing
+    async def change(self, name: str, event: Event, texts: Texts | None = None) -> Change:
+        """Change a group, in one transaction with all that waits."""
+        outcome = await self._changes.submit((name, event, texts))
+        if isinstance(outcome, MemRewardError):
+            raise outcome
+        return outcome
 
-    async def look(self, arrival: Arrival, overdue: bool) -> Standing:
-        """How things are now; a rollout that Redis lost is put back."""
-        standing = await self._stand(arrival, overdue, "", "", "", 0)
-        return await self.arrive(arrival, overdue) if standing is None else standing
-
-    def leave(self, arrival: Arrival) -> None:
-        """Nothing: the group expires when nobody looks any more."""
-
-    async def claim(self, group: str) -> Claim | None:
-        """The right to score what is due; None where nothing is, or another replica has it."""
-        token = uuid.uuid4().hex
-        claimed = await self._run(
-            self._claim([GROUP_PREFIX + group, _claim_key(group)], [token, round(1000 * self._claim_seconds)])
-        )
-        if claimed is None:
-            return None
-        claim = _claim(group, token, claimed[0], dict(_pairs(claimed[1])))
-        self._claims[token] = claim
-        return claim
-
-    async def settle(self, claim: Claim, answers: Sequence[RolloutReward]) -> Mapping[int, RolloutReward]:
-        """Keep the first answers written, and tell all replicas."""
-        given = [
-            each for index, answer in zip(claim.settles, answers, strict=True) for each in (index, to_json(answer))
-        ]
-        arguments: list[Any] = [claim.token, claim.group, self._keep_ms, OVERHEAD_BYTES, CHANNEL, *given]
-        settled, totals = await self._run(
-            self._settle([GROUP_PREFIX + claim.group, _claim_key(claim.group), *TOTALS], arguments)
-        )
-        self._held = Held(*totals)
-        self._claims.pop(claim.token, None)
-        return {index: answer_from(text) for index, text in zip(claim.settles, settled, strict=False)}
-
-    async def ask(self, claim: Claim, index: int, request: LabelRequest, seconds: float) -> None:
-        """End the claim without answers, and await a label; all replicas hear of it."""
-        arguments: list[Any] = [claim.token, claim.group, CHANNEL, index, round(1000 * seconds), to_json(request)]
-        await self._run(self._ask([GROUP_PREFIX + claim.group, _claim_key(claim.group)], arguments))
-        self._claims.pop(claim.token, None)
-
-    async def release(self, claim: Claim) -> None:
-        """End a claim without answers; other replicas may try."""
-        self._claims.pop(claim.token, None)
-        await self._run(self._release([_claim_key(claim.group)], [claim.token, claim.group, CHANNEL]))
-
-    def held(self) -> Held:
-        """How much all replicas hold, as last seen."""
-        return self._held
-
-    async def _stand(
-        self, arrival: Arrival, overdue: bool, rollout: str, query: str, key: str, size: int
-    ) -> Standing | None:
-        given = arrival.submission
-        arguments: list[Any] = [
-            arrival.group, given.rollout_index, arrival.facts, arrival.content, int(given.allow_partial), int(overdue),
-            self._keep_ms, GROUP_PREFIX, self._unread_ms, self._max_bytes, SHARE_OF_NEW_GROUPS,
-            arrival.query_bytes, arrival.rollout_bytes, rollout, query, key, size,
-            "" if given.rollout.label is None else repr(given.rollout.label), int(given.no_label),
-            int(given.label_budget is not None),
-        ]  # fmt: skip
-        word, *numbers = await self._run(self._arrive([GROUP_PREFIX + arrival.group, *TOTALS], arguments))
-        if word == "other group":
-            raise other_group(arrival)
-        if word == "other rollout":
-            raise other_rollout(arrival)
-        if word == "full":
-            raise full(self._max_bytes)
-        if word == "unknown":
-            return None
-        present, due, answer, known, request, awaited_ms, freed, totals = numbers
-        FREED.inc(freed)
-        self._held = Held(*totals)
-        return Standing(
-            present=present,
-            due=bool(due),
-            answer=answer_from(answer) if answer else None,
-            known=bool(known),
-            request=request_from(request) if request else None,
-            lapses_seconds=awaited_ms / 1000 if awaited_ms else None,
-        )
-
-    async def _run(self, step: Awaitable[Any]) -> Any:
+    async def texts(self, name: str) -> Texts:
+        """The texts of a group."""
         with _translated():
-            return await step
+            fields: Any = await self._redis.hgetall(_texts_key(name))
+            return from_fields(fields)
+
+    async def unread(self, finished: bool, seconds: float, count: int) -> Sequence[str]:
+        """Groups that nobody has read for so long."""
+        with _translated():
+            before = await _now(self._redis) - seconds
+            names = self._redis.zrange(KINDS[finished], "-inf", before, byscore=True, offset=0, num=count)
+            return [str(name) for name in await names]
+
+    def usage(self) -> Usage:
+        """How much all replicas hold, as last seen."""
+        return self._usage
+
+    async def _check_policy(self) -> None:
+        """Raises Unavailable where Redis drops keys when its memory is full, whether or not it has a bound today: one
+        can be set while it runs, and nobody would ask again."""
+        try:
+            policy = (await self._redis.config_get("maxmemory-policy")).get("maxmemory-policy")
+        except ResponseError as error:
+            _log.warning("Redis does not say its maxmemory-policy, which has to be noeviction: %s", error)
+            policy = None
+        if policy not in (None, "noeviction"):
+            raise Unavailable(
+                f"Redis, in which groups meet, would drop them when its memory is full (maxmemory-policy {policy}): "
+                "set its maxmemory-policy to noeviction, or MEMREWARD_REDIS_URL to another Redis, "
+                "or MEMREWARD_RENDEZVOUS=process if there is one replica.",
+                retry_after=RETRY_SECONDS,
+            )
+        self._checked = True
+
+    async def _run(self, batch: Sequence[_Waiting]) -> Sequence[Change | MemRewardError]:
+        """What became of each event. No exception leaves: the batcher would run each event alone then."""
+        try:
+            with _translated():
+                if not self._checked:
+                    await self._check_policy()
+                for _ in range(ATTEMPTS):
+                    with contextlib.suppress(WatchError):
+                        async with self._redis.pipeline() as pipe:
+                            return await self._transaction(pipe, batch)
+            raise Overloaded("Too many replicas change the same groups: try again.", retry_after=RETRY_SECONDS)
+        except MemRewardError as error:
+            return [error_of_its_own(error) for _ in batch]
+
+    async def _transaction(self, pipe: Pipeline, batch: Sequence[_Waiting]) -> Sequence[Change | MemRewardError]:
+        names = list(dict.fromkeys(name for name, _, _ in batch))
+        keys = [_group_key(name) for name in names]
+        await pipe.watch(*keys)
+        found: list[Any] = await pipe.mget([*keys, *TOTALS])
+        totals = [int(total or 0) for total in found[len(names) :]]
+        groups = {name: text and from_json(text) for name, text in zip(names, found, strict=False)}
+        before, now = dict(groups), await _now(pipe)
+        self._usage = Usage(*totals)
+        outcomes, texts = self._happened(batch, groups, now)
+        if any(groups[name] is None or groups[name] is not before[name] for name in names):
+            pipe.multi()  # type: ignore[no-untyped-call]
+            for name in names:
+                self._write(pipe, name, before[name], groups[name], texts.get(name))
+            for key, total, seen in zip(TOTALS, astuple(self._usage), totals, strict=True):
+                pipe.incrby(key, total - seen)
+            self._usage = Usage(*totals)  # until it is written
+            self._usage = Usage(*(await pipe.execute())[-len(TOTALS) :])
+        return outcomes
+
+    def _happened(
+        self, batch: Sequence[_Waiting], groups: dict[str, HeldGroup | None], now: float
+    ) -> tuple[list[Change | MemRewardError], dict[str, Texts]]:
+        """Let the events happen to `groups`: what became of each, and the texts to keep. What is held then is counted
+        at once, because the events ask how much there is."""
+        outcomes: list[Change | MemRewardError] = []
+        kept: dict[str, Texts] = {}
+        for name, event, texts in batch:
+            before = groups[name]
+            try:
+                after = event(before, now)
+            except MemRewardError as error:
+                outcomes.append(error)
+                continue
+            if after != before:
+                groups[name] = after
+                self._usage += usage_of(after) + -usage_of(before)
+                if texts is not None:
+                    kept[name] = kept[name].and_more(texts) if name in kept else texts
+            outcomes.append(Change(before, groups[name], now))
+        return outcomes, kept
+
+    def _write(
+        self, pipe: Pipeline, name: str, before: HeldGroup | None, after: HeldGroup | None, texts: Texts | None
+    ) -> None:
+        """Write what changed."""
+        if after is before and after is not None:
+            return
+        if after is None:
+            pipe.delete(_group_key(name), _texts_key(name))
+            for kind in KINDS.values():
+                pipe.zrem(kind, name)
+            return
+        pipe.set(_group_key(name), to_json(after))
+        pipe.zadd(KINDS[after.finished], {name: after.read_at})
+        if after.finished:
+            pipe.delete(_texts_key(name))
+            pipe.zrem(KINDS[False], name)
+        else:
+            if texts is not None:
+                pipe.hset(_texts_key(name), mapping=to_fields(texts))  # type: ignore[arg-type]
+            pipe.pexpire(_texts_key(name), self._texts_ms)
+        if before is not None and before.claim is not None and after.claim is None:
+            pipe.publish(CHANNEL, name)
 
     async def _listen(self, wake: Callable[[str], None]) -> None:
         """Pass on what is published. What is missed meanwhile is met at the next look."""
@@ -225,58 +229,38 @@ class RedisPlace:
                 _log.warning("not subscribed to %s for now: %s", CHANNEL, error)
                 await asyncio.sleep(RETRY_SECONDS)
 
-    async def _renew_claims(self) -> None:
-        """Keep the claims of this replica alive. One that is lost all the same is scored twice, and settled once."""
-        while not self._closed:
-            await asyncio.sleep(self._claim_seconds / 3)
-            for claim in list(self._claims.values()):
-                with contextlib.suppress(Unavailable):
-                    await self._run(
-                        self._renew([_claim_key(claim.group)], [claim.token, round(1000 * self._claim_seconds)])
-                    )
+
+_Waiting = tuple[str, Event, Texts | None]
 
 
-def _claim_key(group: str) -> str:
-    return f"{PREFIX}claim:{group}"
+async def _now(redis: Redis | Pipeline) -> float:
+    """The time by the clock of Redis, which all replicas share."""
+    seconds, microseconds = await redis.time()
+    return float(seconds + microseconds / 1e6)
 
 
-def _pairs(flat: Sequence[str]) -> Iterator[tuple[str, str]]:
-    return zip(flat[::2], flat[1::2], strict=True)
+def _group_key(name: str) -> str:
+    return f"{PREFIX}group:{name}"
 
 
-def _claim(group: str, token: str, due: Sequence[int], fields: Mapping[str, str]) -> Claim:
-    """The claim to a group from the fields of its hash."""
-    size = int(fields["size"])
-    return Claim(
-        group=group,
-        token=token,
-        key=key_from(fields["key"]),
-        query=query_from(fields["query"]),
-        group_size=size,
-        rollouts={i: _rollout(fields, i) for i in range(size) if f"rollout:{i}" in fields},
-        settles=tuple(due),
-        late=int(fields["answered"]) > 0,
-        overdue="overdue" in fields,
-        unlabelled=frozenset(
-            i for i in range(size) if f"unlabelled:{i}" in fields or fields.get(f"verifies:{i}") != "1"
-        ),
-    )
+def _texts_key(name: str) -> str:
+    return f"{PREFIX}texts:{name}"
 
 
-def _rollout(fields: Mapping[str, str], index: int) -> Rollout:
-    """A rollout with the label that came with it, or later."""
-    label = fields.get(f"label:{index}")
-    return replace(rollout_from(fields[f"rollout:{index}"]), label=None if label is None else float(label))
-
-
-@contextmanager
+@contextlib.contextmanager
 def _translated() -> Iterator[None]:
-    """Raises Unavailable for what Redis and the network to it raise."""
+    """Raises Unavailable for what Redis and the network to it raise, Overloaded where its memory is full."""
     try:
         yield
+    except OutOfMemoryError as error:
+        raise Overloaded(
+            f"Redis, in which groups meet, has no memory left: try again in {RETRY_SECONDS:g} s, "
+            "or raise its maxmemory.",
+            retry_after=RETRY_SECONDS,
+        ) from error
     except (RedisError, OSError) as error:
         if type(error) is ResponseError:
-            raise  # a script that Redis refuses will be refused again: a defect, not an outage
+            raise  # a command that Redis refuses will be refused again: a defect, not an outage
         _log.warning("the meeting place in Redis: %s", error)
         raise Unavailable(
             "Redis, in which groups meet, does not answer: send the rollout again in a moment.",

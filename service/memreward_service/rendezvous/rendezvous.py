@@ -1,7 +1,7 @@
 """READ FIRST of the rendezvous: where the rollouts of a group, sent one by one, become a group that is scored.
 
 One rollout on its way through `Rendezvous.submit`:
-    1. it arrives at the meeting place (protocol.py), which holds it, or knows it already from an earlier call
+    1. it arrives at the meeting place (place.py), which holds it, or knows it already from an earlier call
     2. its texts are embedded ahead, so that the last of a group waits for its own texts only
     3. its call waits, until the rollout has its answer, or is due, or its deadline passes
     4. a due rollout starts the scoring of its group, in a task of its own: no caller that leaves takes others along
@@ -26,7 +26,6 @@ from dataclasses import dataclass, field
 from memreward_proto.errors import MemRewardError, TooLarge
 from memreward_proto.records import (
     Group,
-    LabelBudget,
     LabelCharge,
     LabelRequest,
     PlannedLabel,
@@ -36,27 +35,18 @@ from memreward_proto.records import (
     Scored,
     Submission,
 )
-from memreward_service.rendezvous.answers import answers_of, error_of_its_own, requested_of, timeout_of
-from memreward_service.rendezvous.gauges import (
-    ASKED,
-    FAILED,
-    JOINED,
-    SCORED,
-    TIMEOUTS,
-    WAIT_SECONDS,
-    WAITING,
-    show,
-)
-from memreward_service.rendezvous.protocol import (
-    SHARE_OF_NEW_GROUPS,
-    Arrival,
-    Claim,
-    MeetingPlace,
-    Standing,
-    arrival_of,
+from memreward_service.rendezvous.answers import (
+    answers_of,
     closing,
+    error_of_its_own,
     full,
+    requested_of,
+    reward_of,
+    timeout_of,
 )
+from memreward_service.rendezvous.gauges import ASKED, FAILED, JOINED, SCORED, TIMEOUTS, WAIT_SECONDS, WAITING, show
+from memreward_service.rendezvous.place import SHARE_OF_NEW_GROUPS, MeetingPlace
+from memreward_service.rendezvous.protocol import Answer, Arrival, Claim, RolloutState, arrival_of
 
 _log = logging.getLogger(__name__)
 
@@ -66,10 +56,8 @@ class _Call:
     """A waiting `submit`. Woken, it takes the answer or the failure it was given, or else looks at the place."""
 
     index: int
-    step: int | None
-    label_budget: LabelBudget | None
     woken: asyncio.Event = field(default_factory=asyncio.Event)
-    answer: RolloutReward | None = None
+    answer: Answer | None = None
     failure: MemRewardError | None = None
 
     def end(self, failure: MemRewardError) -> None:
@@ -83,13 +71,12 @@ class Rendezvous:
     def __init__(
         self,
         place: MeetingPlace,
-        score: Callable[[Claim, Group, int | None, LabelCharge | None], Awaitable[tuple[Scored, PlannedLabel | None]]],
+        score: Callable[[Claim, Group, LabelCharge | None], Awaitable[tuple[Scored, PlannedLabel | None]]],
         embed: Callable[[Query, Rollout], Awaitable[object]],
         max_bytes: int,
     ) -> None:
-        """`score` scores the group of a claim, at that step where a call says it, and where there is a charge says
-        which label should be asked for first; `embed` embeds the texts of a rollout ahead, and may fail: scoring tells
-        why.
+        """`score` scores the group of a claim, and where there is a charge says which label should be asked for first;
+        `embed` embeds the texts of a rollout ahead, and may fail: scoring says why.
 
         `max_bytes`: what the calls that wait may hold; the place has a limit of its own.
         """
@@ -106,7 +93,7 @@ class Rendezvous:
     async def open(self) -> None:
         """Begin."""
         await self._place.open(self._wake)
-        show(self._place.held())
+        show(self._place.usage())
 
     def end_calls(self) -> None:
         """End every waiting call with Unavailable, and refuse new ones."""
@@ -133,51 +120,43 @@ class Rendezvous:
             raise closing()
         began = time.monotonic()
         arrival = arrival_of(submission)
-        call = _Call(submission.rollout_index, submission.step, submission.label_budget)
+        call = _Call(submission.rollout_index)
         with self._waiting(arrival, call), WAIT_SECONDS.time():
-            standing = await self._place.arrive(
-                arrival, overdue=submission.allow_partial and submission.deadline_seconds == 0
-            )
-            try:
-                show(self._place.held())
-                if standing.known:
-                    JOINED.inc()
-                else:
-                    self._embed_ahead(submission)
-                return await self._answer(arrival, call, standing, began + submission.deadline_seconds)
-            finally:
-                self._place.leave(arrival)
+            overdue = submission.allow_partial and submission.deadline_seconds == 0
+            state = await self._place.arrive(arrival, overdue)
+            show(self._place.usage())
+            if state.known:
+                JOINED.inc()
+            else:
+                self._embed_ahead(submission)
+            return await self._answer(arrival, call, state, began + submission.deadline_seconds)
 
-    async def _answer(self, arrival: Arrival, call: _Call, standing: Standing, deadline: float) -> RolloutReward:
-        """Wait as long as there is something to wait for. `standing` is what the place said last."""
+    async def _answer(self, arrival: Arrival, call: _Call, state: RolloutState, deadline: float) -> RolloutReward:
+        """Wait as long as there is something to wait for. `state` is what the place said last."""
         submission = arrival.submission
         passed = submission.deadline_seconds == 0
         while True:
-            if (answer := call.answer or standing.answer) is not None:
-                return answer
+            if (answer := call.answer or state.answer) is not None:
+                return reward_of(submission, answer)
             if call.failure is not None:
                 raise call.failure
-            if standing.due:
+            if state.due:
                 self._start_scoring(arrival.group)
-            elif standing.request is not None:
-                return requested_of(submission, standing.present, standing.request)
+            elif state.request is not None:
+                return requested_of(submission, state)
             elif passed:
                 TIMEOUTS.inc()
-                return timeout_of(submission, standing.present)
-            lapse = math.inf if standing.lapses_seconds is None else time.monotonic() + standing.lapses_seconds
-            await self._woken(call, None if standing.due else min(deadline, lapse))
+                return timeout_of(submission, state)
+            lapse = math.inf if state.lapses_seconds is None else time.monotonic() + state.lapses_seconds
+            await self._woken(call, math.inf if state.due else min(deadline, lapse))
             if call.answer is None and call.failure is None:
                 passed = time.monotonic() >= deadline
-                standing = await self._place.look(arrival, overdue=passed and submission.allow_partial)
+                state = await self._place.arrive(arrival, overdue=passed and submission.allow_partial)
 
-    async def _woken(self, call: _Call, deadline: float | None) -> None:
+    async def _woken(self, call: _Call, deadline: float) -> None:
         """Until something happened, the deadline (or that of a label) passed, or it is time to look."""
-        patience = self._place.poll_seconds
-        if deadline is not None:
-            left = max(0.0, deadline - time.monotonic())
-            patience = left if patience is None else min(left, patience)
         with suppress(TimeoutError):
-            async with asyncio.timeout(patience):
+            async with asyncio.timeout(min(self._place.poll_seconds, max(0.0, deadline - time.monotonic()))):
                 await call.woken.wait()
         call.woken.clear()
 
@@ -244,8 +223,10 @@ class Rendezvous:
     async def _score_claimed(self, claim: Claim) -> None:
         try:
             group = Group(claim.key.group_id, claim.query, tuple(claim.rollouts[i] for i in sorted(claim.rollouts)))
-            step, charge = self._step(claim.group), self._charge(claim) if claim.may_ask else None
-            scored, label = await self._score(claim, group, step, charge)
+            charge = None
+            if claim.may_ask and claim.label_budget is not None:
+                charge = LabelCharge(claim.key.run_id, claim.step, claim.label_budget)
+            scored, label = await self._score(claim, group, charge)
             if charge is not None and label is not None:
                 ASKED.labels(label.reason).inc()
                 request = LabelRequest(label.reason, label.gain)
@@ -257,19 +238,9 @@ class Rendezvous:
                 await self._place.release(claim)
             raise
         SCORED.labels("late" if claim.late else "complete" if claim.complete else "partial").inc()
-        show(self._place.held())
+        show(self._place.usage())
         for call in self._calls.get(claim.group, ()):
             call.answer = call.answer or settled.get(call.index)
-
-    def _step(self, group: str) -> int | None:
-        """The training step of a group, as its waiting calls say."""
-        return next((call.step for call in self._calls.get(group, ()) if call.step is not None), None)
-
-    def _charge(self, claim: Claim) -> LabelCharge | None:
-        """Who pays for the labels of a group; None where no waiting call can verify."""
-        budgets = (call.label_budget for call in self._calls.get(claim.group, ()) if call.label_budget is not None)
-        budget = next(budgets, None)
-        return None if budget is None else LabelCharge(claim.key.run_id, self._step(claim.group), budget)
 
     def _fail(self, group: str, claim: Claim | None, error: Exception) -> None:
         """Every call that waited for this scoring fails, each with an exception object of its own."""

@@ -12,13 +12,13 @@ from memreward_service.store.rows import chunks
 from memreward_service.store.schema import settled_group
 
 
-def select_settled(connection: Connection, key: str) -> str | None:
+def select_answered(connection: Connection, key: str) -> str | None:
     """The state under `key`, None once it has expired."""
     wanted = select(settled_group.c.state).where(settled_group.c.key == key, settled_group.c.expires_at > time.time())
     return connection.execute(wanted).scalar_one_or_none()
 
 
-def settle(
+def keep_answered(
     connection: Connection, groups: Mapping[str, str], keep_seconds: float, merged: Callable[[str, str], str]
 ) -> dict[str, str]:
     """Write `groups`, by key, and purge what has expired.
@@ -39,12 +39,12 @@ def settle(
     for chunk in chunks(keys):
         found = select(settled_group.c.key, settled_group.c.state).where(settled_group.c.key.in_(chunk))
         stored |= {row.key: row.state for row in connection.execute(found.order_by("key").with_for_update())}
-    settled = {key: state if state == groups[key] else merged(state, groups[key]) for key, state in stored.items()}
-    if changed := [key for key in keys if settled[key] != stored[key]]:
+    kept = {key: state if state == groups[key] else merged(state, groups[key]) for key, state in stored.items()}
+    if changed := [key for key in keys if kept[key] != stored[key]]:
         connection.execute(
             update(settled_group)
             .where(settled_group.c.key == bindparam("changed"))
             .values(state=bindparam("new_state"), expires_at=expiry),
-            [{"changed": key, "new_state": settled[key]} for key in changed],
+            [{"changed": key, "new_state": kept[key]} for key in changed],
         )
-    return settled
+    return kept

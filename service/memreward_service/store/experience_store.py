@@ -22,7 +22,7 @@ from memreward_proto.records import (
     LabelSpending,
     StoreCounts,
 )
-from memreward_service.store.answered_groups import select_settled, settle
+from memreward_service.store.answered_groups import keep_answered, select_answered
 from memreward_service.store.changes import (
     check_experience,
     check_id,
@@ -194,12 +194,12 @@ class ExperienceStore:
             dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
             connection.execute(dialect.insert(embedding).on_conflict_do_nothing(), rows)
 
-    def settled_group(self, key: str) -> str | None:
-        """What `settle_groups` stored under `key`, None once it has expired."""
+    def answered_group(self, key: str) -> str | None:
+        """What `keep_answered_groups` stored under `key`, None once it has expired."""
         with self._database.read() as connection:
-            return select_settled(connection, key)
+            return select_answered(connection, key)
 
-    def settle_groups(
+    def keep_answered_groups(
         self, groups: Mapping[str, str], keep_seconds: float, merged: Callable[[str, str], str]
     ) -> dict[str, str]:
         """Store the answered groups, by key, for `keep_seconds`, all or none, durably. Takes no version.
@@ -208,7 +208,7 @@ class ExperienceStore:
         Returns what is stored now.
         """
         with self._database.write() as connection:
-            return settle(connection, groups, keep_seconds, merged)
+            return keep_answered(connection, groups, keep_seconds, merged)
 
     def grant_labels(
         self, charge: LabelCharge, groups: Mapping[str, int], wanted: Sequence[tuple[str, int]]

@@ -95,7 +95,7 @@ async def test_a_retry_is_asked_again_and_after_the_end_gets_the_answer(replicas
 async def test_two_labels_of_one_rollout_are_a_conflict(replicas: Replicas, scorer: FakeScorer) -> None:
     async with replicas.start(scorer) as rendezvous:
         waiting = send(rendezvous, verified(submission(0), 1.0))
-        await until(lambda: replicas.place.held().rollouts == 1)
+        await until(lambda: replicas.place.usage().rollouts == 1)
         with pytest.raises(Conflict, match="another label"):
             await rendezvous.submit(verified(submission(0), 0.0))
         await asyncio.gather(*send(rendezvous, submission(0), submission(1), submission(2)), *waiting)

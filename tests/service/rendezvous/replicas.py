@@ -28,10 +28,8 @@ from memreward_proto.records import (
     Status,
     Submission,
 )  # fmt: skip
-from memreward_service.rendezvous.in_process import ProcessPlace
-from memreward_service.rendezvous.in_redis import RedisPlace
-from memreward_service.rendezvous.protocol import Claim, MeetingPlace
-from memreward_service.rendezvous.rendezvous import Rendezvous
+from memreward_service.rendezvous import Claim, MeetingPlace, ProcessStorage, RedisStorage, Rendezvous
+from memreward_service.rendezvous.place import Storage
 from memreward_service.store import ExperienceStore
 
 MANY_BYTES = 2**30
@@ -55,11 +53,9 @@ class FakeScorer:
     wanted: list[int] = field(default_factory=list)
     charges: list[LabelCharge | None] = field(default_factory=list)
 
-    async def score(
-        self, claim: Claim, group: Group, step: int | None, charge: LabelCharge | None
-    ) -> tuple[Scored, PlannedLabel | None]:
+    async def score(self, claim: Claim, group: Group, charge: LabelCharge | None) -> tuple[Scored, PlannedLabel | None]:
         self.entered += 1
-        self.occasions.append((claim.key, step))
+        self.occasions.append((claim.key, claim.step))
         self.charges.append(charge)
         if self.gate is not None:
             await self.gate.wait()
@@ -94,18 +90,18 @@ class Replicas:
     """`async with start(...)`: one more replica; `place` is its meeting place."""
 
     def __init__(self, store: ExperienceStore | None, redis_url: str | None, poll_seconds: float = 0.2) -> None:
-        self.make: Callable[[float, int], MeetingPlace] = (
-            partial(ProcessPlace, store)
-            if store is not None
-            else partial(RedisPlace, redis_url, poll_seconds=poll_seconds, claim_seconds=0.3)
+        self.make_storage: Callable[[float], Storage] = (
+            partial(ProcessStorage, store) if store is not None else partial(RedisStorage, redis_url)
         )
+        self.poll_seconds = poll_seconds
         self.place: MeetingPlace
 
     @asynccontextmanager
     async def start(
         self, scorer: FakeScorer, keep_seconds: float = 60.0, max_bytes: int = MANY_BYTES
     ) -> AsyncIterator[Rendezvous]:
-        self.place = self.make(keep_seconds, max_bytes)
+        storage = self.make_storage(keep_seconds)
+        self.place = MeetingPlace(storage, keep_seconds, max_bytes, self.poll_seconds, claim_seconds=0.3)
         rendezvous = Rendezvous(self.place, scorer.score, scorer.embed, max_bytes)
         await rendezvous.open()
         try:

@@ -24,7 +24,7 @@ async def test_memory_is_bounded_and_finished_groups_go_first(replicas: Replicas
         with pytest.raises(Overloaded, match="MAX_BYTES") as refused:
             await rendezvous.submit(rollout_of(0, long * 2, size=2, group="one too many"))
         assert refused.value.details == {"retry_after": 1.0, "limit": 2**20}
-        assert replicas.place.held().open_groups == 5
+        assert replicas.place.usage().open_groups == 5
 
         # The last tenth is for siblings, which let a group finish, and a finished group lets others in.
         with pytest.raises(Overloaded):
@@ -47,7 +47,7 @@ async def test_finished_groups_make_room(replicas: Replicas, scorer: FakeScorer)
         await asyncio.sleep(1.0)  # in Redis, the time in which the callers of a replica may still read them
         asked = rollout_of(0, "x" * 400_000, size=2, deadline=0.0)
         assert (await rendezvous.submit(asked)).status is Status.TIMEOUT
-        held = replicas.place.held()
+        held = replicas.place.usage()
         assert held.open_groups == 1
         assert 10 < held.finished_groups < 100
         assert metric("groups_freed_total") - freed == 110 - held.finished_groups
@@ -76,7 +76,7 @@ async def test_groups_that_nobody_waits_for_are_freed(replicas: Replicas, scorer
         fresh = await rendezvous.submit(rollout_of(1, deadline=0.0))
         assert fresh.rollouts_present == 1, "the first rollout has gone"
         assert metric("groups_freed_total") == freed + 2
-        held = replicas.place.held()
+        held = replicas.place.usage()
         assert (held.open_groups, held.finished_groups, held.rollouts) == (2, 0, 2)
         waiting += send(rendezvous, rollout_of(1, group="waited for"), rollout_of(2, group="waited for"))
         assert {(await task).rollouts_present for task in waiting} == {3}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -11,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from memreward_proto.errors import Conflict, Unavailable
-from memreward_proto.records import RolloutReward, Status
-from memreward_service.rendezvous.group import HeldGroup, first_written
-from memreward_service.rendezvous.protocol import arrival_of
+from memreward_proto.records import Status
+from memreward_service.rendezvous.group import arrived, first_written, from_json, settled, to_json
+from memreward_service.rendezvous.protocol import Answer, arrival_of
 from memreward_service.store import ExperienceStore
 from service.rendezvous.replicas import FakeScorer, Replicas, rollout_of, send
 from service.waiting import until
@@ -30,18 +29,18 @@ class WatchedStore(ExperienceStore):
         self.gate.set()
         self.away = False
 
-    def settled_group(self, key: str) -> str | None:
+    def answered_group(self, key: str) -> str | None:
         self.asked.append(key)
-        return super().settled_group(key)
+        return super().answered_group(key)
 
-    def settle_groups(
+    def keep_answered_groups(
         self, groups: Mapping[str, str], keep_seconds: float, merged: Callable[[str, str], str]
     ) -> dict[str, str]:
         self.written.append(sorted(groups))
         assert self.gate.wait(30)
         if self.away:
             raise Unavailable("The store is away.")
-        return super().settle_groups(groups, keep_seconds, merged)
+        return super().keep_answered_groups(groups, keep_seconds, merged)
 
 
 @pytest.fixture
@@ -100,14 +99,14 @@ async def test_of_two_processes_with_one_store_the_first_one_answers(store: Watc
     replicas = Replicas(store, None)
     async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
         waiting = send(two, rollout_of(0, size=2))
-        await until(lambda: replicas.place.held().rollouts == 1)
+        await until(lambda: replicas.place.usage().rollouts == 1)
         first = await asyncio.gather(*send(one, rollout_of(0, size=2), rollout_of(1, size=2)))
         # Both scored the group: the second one finds answers in the store and gives those.
         scorers[1].groups += scorers[0].groups
         assert await two.submit(rollout_of(1, size=2)) == first[1]
         assert await waiting[0] == first[0]
         with_other_text = send(two, rollout_of(0, "a", size=2, group="x"))
-        await until(lambda: replicas.place.held().rollouts == 3)
+        await until(lambda: replicas.place.usage().rollouts == 3)
         await asyncio.gather(*send(one, *(rollout_of(i, "b", size=2, group="x") for i in range(2))))
         with pytest.raises(Conflict, match="next group_attempt"):
             await two.submit(rollout_of(1, "b", size=2, group="x"))
@@ -115,18 +114,36 @@ async def test_of_two_processes_with_one_store_the_first_one_answers(store: Watc
             await with_other_text[0]
 
 
-def test_a_finished_group_is_kept_without_its_texts() -> None:
-    group = HeldGroup.opened_by(arrival_of(rollout_of(0, "a secret response", size=1)))
-    group.add(arrival_of(rollout_of(0, "a secret response", size=1)))
-    open_text = group.to_json()
-    assert "a secret response" in open_text
-    answer = RolloutReward("run", "g", 0, 0, 1, 1, False, 1.0, 1 / 3, Status.OK, None, "m", 1)
-    answered = group.with_answers({0: answer})
-    kept = answered.to_json()
-    assert "a secret response" not in kept
-    assert "2+2?" not in kept
-    assert HeldGroup.from_json(kept) == answered
-    assert group.rollouts[0].answer is None, "nothing is answered before it is written"
-    other = answered.with_answers({})
-    assert other.rollouts[0].answer == answer
-    assert json.loads(first_written(kept, open_text)) == json.loads(kept)
+async def test_a_finished_group_is_kept_without_its_texts(store: WatchedStore) -> None:
+    async with Replicas(store, None).start(FakeScorer()) as rendezvous:
+        one = rollout_of(0, "a secret response", size=2, deadline=0.0, partial=True)
+        await rendezvous.submit(one)
+        name = arrival_of(one).group
+        partial = store.answered_group(name)
+        await rendezvous.submit(rollout_of(1, "another response", size=2))
+        finished = store.answered_group(name)
+    assert partial is not None
+    assert finished is not None
+    assert "a secret response" in partial
+    assert "2+2?" in partial
+    for text in ("a secret response", "another response", "2+2?"):
+        assert text not in finished
+
+
+def test_of_two_answers_the_first_one_written_stays() -> None:
+    group = None
+    for index in range(2):
+        group = arrived(group, arrival_of(rollout_of(index, size=2)), False, 0.0)
+    assert group is not None
+    first = settled(group, "", {0: answer_of(1)})
+    second = settled(group, "", {index: answer_of(2) for index in range(2)})
+    assert [held.answer for held in group.rollouts.values()] == [None, None]
+    merged = first_written(first, second)
+    assert {index: held.answer for index, held in merged.rollouts.items()} == {0: answer_of(1), 1: answer_of(2)}
+    assert merged.finished
+    assert settled(merged, "", {0: answer_of(3)}) == merged
+    assert from_json(to_json(merged)) == merged
+
+
+def answer_of(version: int) -> Answer:
+    return Answer(2, False, 1.0, 1 / 3, Status.OK, None, "m", version)

@@ -11,8 +11,10 @@ from redis import Redis
 from conftest import RedisServer, start_redis
 from memreward_proto.errors import Unavailable
 from memreward_proto.records import LabelBudget, RolloutReward, Source, Status
-from memreward_service.rendezvous.in_redis import CHANNEL, PREFIX, RedisPlace
-from memreward_service.rendezvous.protocol import arrival_of
+from memreward_service.rendezvous import MeetingPlace, RedisStorage
+from memreward_service.rendezvous.answers import reward_of
+from memreward_service.rendezvous.in_redis import CHANNEL, PREFIX, TOTALS
+from memreward_service.rendezvous.protocol import Answer, arrival_of
 from service.rendezvous.replicas import FakeScorer, Replicas, metric, rollout_of, send
 from service.waiting import until
 
@@ -22,8 +24,8 @@ def scorers() -> list[FakeScorer]:
     return [FakeScorer(), FakeScorer()]
 
 
-def answers_of(index: int, version: int) -> RolloutReward:
-    return RolloutReward("run", "g", 0, index, 2, 2, False, 1.0, 0.1 + version / 3, Status.OK, None, "m", version)
+def answer_of(version: int) -> Answer:
+    return Answer(2, False, 1.0, 0.1 + version / 3, Status.OK, None, "m", version)
 
 
 async def test_the_parts_of_each_group_reach_different_replicas(redis_url: str, scorers: list[FakeScorer]) -> None:
@@ -60,7 +62,7 @@ async def test_a_lost_message_is_made_up_for_by_looking(
 ) -> None:
     async def deaf(*arguments: object) -> None: ...
 
-    monkeypatch.setattr(RedisPlace, "_listen", deaf)
+    monkeypatch.setattr(RedisStorage, "_listen", deaf)
     replicas = Replicas(None, redis_url)
     async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
         (waiting,) = send(one, rollout_of(0, size=2))
@@ -72,7 +74,7 @@ async def test_a_lost_message_is_made_up_for_by_looking(
 async def test_another_replica_takes_over_from_one_that_died_while_it_scored(
     redis_url: str, scorers: list[FakeScorer]
 ) -> None:
-    dead = RedisPlace(redis_url, 60.0, 2**30, claim_seconds=0.5)
+    dead = MeetingPlace(RedisStorage(redis_url, 60.0), 60.0, 2**30, claim_seconds=0.5)
     group = [rollout_of(i, size=2) for i in range(2)]
     for submission in group:
         await dead.arrive(arrival_of(submission), overdue=False)
@@ -82,8 +84,8 @@ async def test_another_replica_takes_over_from_one_that_died_while_it_scored(
         tasks = send(rendezvous, *group)
         answers = await asyncio.gather(*tasks)
         assert len(scorers[0].groups) == 1
-        too_late = await dead.settle(claim, [answers_of(i, 7) for i in range(2)])
-        assert too_late == dict(enumerate(answers))
+        too_late = await dead.settle(claim, {i: answer_of(7) for i in range(2)})
+        assert {i: reward_of(group[i], answer) for i, answer in too_late.items()} == dict(enumerate(answers))
         assert await asyncio.gather(*send(rendezvous, *group)) == answers
     await dead.close()
 
@@ -121,7 +123,7 @@ async def test_redis_away_is_unavailable_and_its_return_is_noticed(
     replicas = Replicas(None, redis_server.url)
     async with replicas.start(scorers[0]) as one, replicas.start(scorers[1]) as two:
         (waiting,) = send(one, rollout_of(0, size=2))
-        await until(lambda: replicas.place.held().rollouts == 1 or metric("rollouts") == 1)
+        await until(lambda: replicas.place.usage().rollouts == 1 or metric("rollouts") == 1)
         redis_server.stop()
         with pytest.raises(Unavailable, match="Redis") as away:
             await one.submit(rollout_of(1, size=2))
@@ -144,13 +146,13 @@ async def test_what_redis_loses_is_put_back_by_those_who_wait(redis_url: str, sc
     replicas = Replicas(None, redis_url)
     async with replicas.start(scorers[0]) as rendezvous:
         tasks = send(rendezvous, rollout_of(0), rollout_of(1))
-        await until(lambda: replicas.place.held().rollouts == 2)
+        await until(lambda: replicas.place.usage().rollouts == 2)
         with Redis.from_url(redis_url) as client:
             client.flushall()
-            await until(lambda: client.zcard(f"{PREFIX}expiry") == 1)
+            await until(lambda: client.zcard(f"{PREFIX}open") == 1)
         assert (await rendezvous.submit(rollout_of(2))).rollouts_present == 3
         assert {answer.rollouts_present for answer in await asyncio.gather(*tasks)} == {3}
-    assert replicas.place.held().rollouts == 3
+    assert replicas.place.usage().rollouts == 3
 
 
 async def test_nothing_stays_in_redis_for_ever(redis_url: str, scorers: list[FakeScorer]) -> None:
@@ -159,14 +161,15 @@ async def test_nothing_stays_in_redis_for_ever(redis_url: str, scorers: list[Fak
         await asyncio.gather(*send(rendezvous, *(rollout_of(i, group="finished") for i in range(3))))
         with Redis.from_url(redis_url) as client:
             assert len(client.keys(f"{PREFIX}group:*")) == 2
-            assert client.keys(f"{PREFIX}claim:*") == []
             await until(lambda: not client.keys(f"{PREFIX}group:*"))
+            assert client.keys(f"{PREFIX}texts:*") == []
+            assert [int(client.get(key) or 0) for key in TOTALS] == [0, 0, 0, 0]
             answer = await rendezvous.submit(rollout_of(0, size=1, group="next", deadline=0.0))
             assert answer.status is Status.OK
-            totals = client.hgetall(f"{PREFIX}sizes")
-    assert {name.partition(b":")[0] for name in totals} == {b"bytes", b"rollouts"}
-    assert len(totals) == 4
-    assert totals[b"rollouts"] == b"1"
+            assert [int(client.get(key) or 0) for key in TOTALS[:3]] == [0, 1, 1]
+            assert set(client.keys(f"{PREFIX}*")) == {key.encode() for key in TOTALS} | {
+                f"{PREFIX}finished".encode(), f"{PREFIX}group:{arrival_of(rollout_of(0, group='next')).group}".encode()
+            }  # fmt: skip
 
 
 async def test_a_label_that_reaches_another_replica_frees_the_siblings(

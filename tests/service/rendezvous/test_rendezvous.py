@@ -18,7 +18,7 @@ async def test_all_are_answered_from_one_scoring_whatever_the_order(replicas: Re
     before = metric("groups_scored_total", kind="complete")
     async with replicas.start(scorer) as rendezvous:
         first = send(rendezvous, rollout_of(2), rollout_of(0, "unsure"))
-        await until(lambda: replicas.place.held().rollouts == 2)
+        await until(lambda: replicas.place.usage().rollouts == 2)
         assert metric("calls_waiting") == 2
         assert metric("groups", state="open") == 1
         assert not any(task.done() for task in first)
@@ -65,7 +65,7 @@ async def test_the_same_rollout_while_it_waits_adds_no_sibling(replicas: Replica
     async with replicas.start(scorer) as rendezvous:
         twice = send(rendezvous, rollout_of(0), rollout_of(0), rollout_of(0), rollout_of(1))
         await until(lambda: metric("retries_joined_total") == joined + 2)
-        await until(lambda: replicas.place.held().rollouts == 2)
+        await until(lambda: replicas.place.usage().rollouts == 2)
         assert scorer.entered == 0
         await rendezvous.submit(rollout_of(2))
         answers = await asyncio.gather(*twice)
@@ -103,11 +103,11 @@ OTHERS = {
 
 @pytest.mark.parametrize("other", OTHERS)
 async def test_other_content_is_a_conflict(replicas: Replicas, scorer: FakeScorer, other: str) -> None:
-    field = "rollout_index" if other == "rollout_index" else "group_id"
+    field = {"rollout_index": "rollout_index", "size": "group_size"}.get(other, "group_id")
     group = [rollout_of(i) for i in range(3)]
     async with replicas.start(scorer) as rendezvous:
         waiting = send(rendezvous, *group[:1])
-        await until(lambda: replicas.place.held().rollouts == 1)
+        await until(lambda: replicas.place.usage().rollouts == 1)
         with pytest.raises(Conflict, match="next group_attempt") as waited:
             await rendezvous.submit(OTHERS[other])
         assert waited.value.details["field"] == field
@@ -149,7 +149,7 @@ async def test_a_deadline_ends_the_waiting_for_siblings_not_the_scoring(replicas
     scorer.gate = asyncio.Event()
     async with replicas.start(scorer) as rendezvous:
         tasks = send(rendezvous, rollout_of(0, deadline=1.0), rollout_of(1, deadline=1.0))
-        await until(lambda: replicas.place.held().rollouts == 2)
+        await until(lambda: replicas.place.usage().rollouts == 2)
         tasks += send(rendezvous, rollout_of(2, deadline=0.0))
         await until(lambda: scorer.entered == 1)
         await asyncio.sleep(1.0)
@@ -164,7 +164,7 @@ async def test_a_partial_group_is_scored_at_the_first_deadline_that_allows_it(
     kinds = [metric("groups_scored_total", kind=kind) for kind in ("partial", "late", "complete")]
     async with replicas.start(scorer) as rendezvous:
         strict, patient = send(rendezvous, rollout_of(0, size=5), rollout_of(3, size=5, partial=True))
-        await until(lambda: replicas.place.held().rollouts == 2)
+        await until(lambda: replicas.place.usage().rollouts == 2)
         first = await rendezvous.submit(rollout_of(1, size=5, deadline=0.05, partial=True))
         third = await patient
         assert scorer.responses == [["response 0", "response 1", "response 3"]]
@@ -218,7 +218,7 @@ async def test_a_caller_that_leaves_takes_nobody_along(replicas: Replicas, score
     scorer.gate = asyncio.Event()
     async with replicas.start(scorer) as rendezvous:
         leaving, staying = send(rendezvous, rollout_of(0), rollout_of(1))
-        await until(lambda: replicas.place.held().rollouts == 2)
+        await until(lambda: replicas.place.usage().rollouts == 2)
         leaving.cancel()
         (last,) = send(rendezvous, rollout_of(2))
         await until(lambda: scorer.entered == 1)
@@ -261,7 +261,7 @@ async def test_a_failed_partial_scoring_leaves_those_that_did_not_ask_for_it(
     scorer.failures = [ValueError()]
     async with replicas.start(scorer) as rendezvous:
         (strict,) = send(rendezvous, rollout_of(0))
-        await until(lambda: replicas.place.held().rollouts == 1)
+        await until(lambda: replicas.place.usage().rollouts == 1)
         with pytest.raises(Internal):
             await rendezvous.submit(rollout_of(1, deadline=0.0, partial=True))
         await asyncio.sleep(0.1)
@@ -275,7 +275,7 @@ async def test_the_end_of_the_service_ends_every_call(replicas: Replicas, scorer
     scorer.gate = asyncio.Event()
     async with replicas.start(scorer) as rendezvous:
         tasks = send(rendezvous, rollout_of(0), rollout_of(0), *(rollout_of(i, group="scored") for i in range(3)))
-        await until(lambda: scorer.entered == 1 and replicas.place.held().rollouts == 4)
+        await until(lambda: scorer.entered == 1 and replicas.place.usage().rollouts == 4)
         rendezvous.end_calls()
         errors = await asyncio.gather(*tasks, return_exceptions=True)
         assert [type(error) for error in errors] == [Unavailable] * 5
