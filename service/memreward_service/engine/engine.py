@@ -389,7 +389,7 @@ def meeting_place(settings: Settings, store: ExperienceStore) -> MeetingPlace:
     keep_seconds = settings.rendezvous_keep_seconds
     if settings.rendezvous == "redis":
         assert settings.redis_url is not None, "the settings check it"
-        storage: ProcessStorage | RedisStorage = RedisStorage(settings.redis_url, keep_seconds)
+        storage: ProcessStorage | RedisStorage = RedisStorage(settings.redis_url)
     else:
         storage = ProcessStorage(store, keep_seconds)
     return MeetingPlace(storage, keep_seconds, settings.rendezvous_max_bytes)

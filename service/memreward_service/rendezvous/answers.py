@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from memreward_proto.errors import Conflict, Internal, MemRewardError, Overloaded, Unavailable
 from memreward_proto.records import GroupKey, LabelBudget, RolloutReward, Scored, Status, Submission
@@ -30,21 +30,8 @@ def answers_of(claim: Claim, scored: Scored) -> Mapping[int, Answer]:
 
 def reward_of(submission: Submission, answer: Answer) -> RolloutReward:
     """The answer to a call whose rollout is settled."""
-    return RolloutReward(
-        run_id=submission.key.run_id,
-        group_id=submission.key.group_id,
-        group_attempt=submission.key.group_attempt,
-        rollout_index=submission.rollout_index,
-        group_size=submission.group_size,
-        rollouts_present=answer.rollouts_present,
-        partial=answer.partial,
-        reward=answer.reward,
-        probability=answer.probability,
-        status=answer.status,
-        source=answer.source,
-        model_version=answer.model_version,
-        memory_version=answer.memory_version,
-    )
+    key, index, size = submission.key, submission.rollout_index, submission.group_size
+    return RolloutReward(key.run_id, key.group_id, key.group_attempt, index, size, **asdict(answer))
 
 
 def timeout_of(submission: Submission, state: RolloutState) -> RolloutReward:

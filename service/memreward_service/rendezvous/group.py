@@ -106,18 +106,15 @@ class HeldGroup:
 def arrived(group: HeldGroup | None, arrival: Arrival, overdue: bool, now: float) -> HeldGroup:
     """A rollout comes, or comes again, or its call looks. Nothing is added twice.
 
-    Raises Conflict where the place of the rollout is taken by another, or it says other things of the group than a
-    sibling did before.
+    Raises Conflict where the place of the rollout is taken by another, or it says another thing of the group than a
+    sibling said before. What a settled rollout says again, beside its content, changes nothing any more.
     """
     given = arrival.submission
     if group is None:
         group = HeldGroup(given.key, arrival.query, arrival.query_bytes, given.group_size, now)
-    _agrees(group, arrival)
     index, label = given.rollout_index, given.rollout.label
     held = group.rollouts.get(index, HeldRollout(arrival.content, arrival.rollout_bytes))
-    other_label = None not in (label, held.label) and label != held.label
-    if held.content != arrival.content or (other_label and held.answer is None):
-        raise other_rollout(arrival)
+    _check(group, held, arrival)
     told = label is not None or given.no_label
     held = replace(
         held,
@@ -136,18 +133,28 @@ def arrived(group: HeldGroup | None, arrival: Arrival, overdue: bool, now: float
     )
 
 
-def _agrees(group: HeldGroup, arrival: Arrival) -> None:
-    """Raises Conflict where the rollout says another thing of its group than a sibling said before."""
+def _check(group: HeldGroup, held: HeldRollout, arrival: Arrival) -> None:
+    """Raises Conflict where `held`, the rollout that is there, or the group is not what arrives."""
     given = arrival.submission
-    if arrival.query != group.query:
+    if group.query != arrival.query:
         raise other_query(arrival)
-    for name, before, now in (
-        ("group_size", group.size, given.group_size),
-        ("step", group.step, given.step),
-        ("label_budget", group.label_budget, given.label_budget),
-    ):
-        if before is not None and now is not None and before != now:
-            raise disagreement(arrival, name, before, now)
+    if group.size != given.group_size:
+        raise disagreement(arrival, "group_size", group.size, given.group_size)
+    if held.content != arrival.content:
+        raise other_rollout(arrival)
+    if held.answer is not None:
+        return
+    if _differ(held.label, given.rollout.label):
+        raise other_rollout(arrival)
+    if _differ(group.step, given.step):
+        raise disagreement(arrival, "step", group.step, given.step)
+    if _differ(group.label_budget, given.label_budget):
+        raise disagreement(arrival, "label_budget", group.label_budget, given.label_budget)
+
+
+def _differ(before: object, now: object) -> bool:
+    """Whether two things that may be left unsaid are both said, and are not the same."""
+    return before is not None and now is not None and before != now
 
 
 def read(group: HeldGroup, now: float, every: float) -> HeldGroup:

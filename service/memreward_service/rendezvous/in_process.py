@@ -107,7 +107,7 @@ class ProcessStorage:
 
     def _put(self, name: str, kept: _Kept | None) -> None:
         before = self._find(name)
-        self._usage += usage_of(kept and kept.group) + -usage_of(before and before.group)
+        self._usage = self._usage.changed(usage_of(before and before.group), usage_of(kept and kept.group))
         for groups in self._kept.values():
             groups.pop(name, None)
         if kept is not None:

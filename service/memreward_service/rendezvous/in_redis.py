@@ -6,7 +6,8 @@ channel of claims that ended; a message may be lost, so calls look by themselves
 Redis lost. Redis away is Unavailable: to go on in process would split groups between replicas.
 
 The keys: group:<name>, a group without its texts; texts:<name>, a hash; open and finished, sorted sets of names by the
-time of the last look; total:<field>, the sums over all groups.
+time of the last look; total:<field>, the sums over all groups. None expires by itself: replicas free what nobody reads,
+and the sums stay right.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import astuple, fields
 from typing import Any
 
 from redis.asyncio import BlockingConnectionPool, Redis
@@ -42,13 +42,13 @@ CHANGES_AT_ONCE = 1024
 """Events of one transaction at most."""
 ATTEMPTS = 100
 """How often a transaction is begun again because other replicas wrote first."""
-LAST_TEXTS_SECONDS = 3600.0
-"""How long texts outlive their group's end where no replica is left to free it."""
+SAFE_POLICIES = ("noeviction", "volatile-lru", "volatile-lfu", "volatile-ttl", "volatile-random")
+"""What a Redis may do whose memory is full. The volatile ones evict keys that expire; no key of the rendezvous does."""
 PREFIX = "{memreward:rendezvous}:"
 """Of every key; the braces keep them together on one node of a cluster."""
 CHANNEL = PREFIX + "ended"
 KINDS = {False: PREFIX + "open", True: PREFIX + "finished"}
-TOTALS = [f"{PREFIX}total:{field.name}" for field in fields(Usage)]
+TOTALS = [f"{PREFIX}total:{name}" for name in Usage._fields]
 
 _log = logging.getLogger(__name__)
 
@@ -56,9 +56,8 @@ _log = logging.getLogger(__name__)
 class RedisStorage:
     """Groups in Redis. Lives on one event loop."""
 
-    def __init__(self, url: str, keep_seconds: float) -> None:
+    def __init__(self, url: str) -> None:
         """Connects when it is opened. Raises ValueError for a malformed URL."""
-        self._texts_ms = round(1000 * (keep_seconds + LAST_TEXTS_SECONDS))
         self._redis: Redis = Redis.from_pool(
             BlockingConnectionPool.from_url(
                 url,
@@ -81,6 +80,9 @@ class RedisStorage:
         that is away is asked later."""
         try:
             await self._check_policy()
+        except Unavailable:
+            await self.close()
+            raise
         except (RedisError, OSError) as error:
             _log.warning("the meeting place in Redis, which is not there yet: %s", error)
         self._listener = asyncio.create_task(self._listen(wake), name="rendezvous-listener")
@@ -120,18 +122,18 @@ class RedisStorage:
         return self._usage
 
     async def _check_policy(self) -> None:
-        """Raises Unavailable where Redis drops keys when its memory is full, whether or not it has a bound today: one
-        can be set while it runs, and nobody would ask again."""
+        """Raises Unavailable where Redis evicts groups when its memory is full, whether or not it has a bound today:
+        one can be set while it runs, and nobody would ask again."""
         try:
             policy = (await self._redis.config_get("maxmemory-policy")).get("maxmemory-policy")
         except ResponseError as error:
-            _log.warning("Redis does not say its maxmemory-policy, which has to be noeviction: %s", error)
+            _log.warning("Redis does not say its maxmemory-policy, which must not be an allkeys one: %s", error)
             policy = None
-        if policy not in (None, "noeviction"):
+        if policy is not None and policy not in SAFE_POLICIES:
             raise Unavailable(
-                f"Redis, in which groups meet, would drop them when its memory is full (maxmemory-policy {policy}): "
-                "set its maxmemory-policy to noeviction, or MEMREWARD_REDIS_URL to another Redis, "
-                "or MEMREWARD_RENDEZVOUS=process if there is one replica.",
+                f"Redis, in which groups meet, would evict them when its memory is full (maxmemory-policy {policy}): "
+                "set its maxmemory-policy to noeviction, or to volatile-lru where it holds other things too, "
+                "or set MEMREWARD_RENDEZVOUS=process if there is one replica.",
                 retry_after=RETRY_SECONDS,
             )
         self._checked = True
@@ -164,7 +166,7 @@ class RedisStorage:
             pipe.multi()  # type: ignore[no-untyped-call]
             for name in names:
                 self._write(pipe, name, before[name], groups[name], texts.get(name))
-            for key, total, seen in zip(TOTALS, astuple(self._usage), totals, strict=True):
+            for key, total, seen in zip(TOTALS, self._usage, totals, strict=True):
                 pipe.incrby(key, total - seen)
             self._usage = Usage(*totals)  # until it is written
             self._usage = Usage(*(await pipe.execute())[-len(TOTALS) :])
@@ -186,7 +188,7 @@ class RedisStorage:
                 continue
             if after != before:
                 groups[name] = after
-                self._usage += usage_of(after) + -usage_of(before)
+                self._usage = self._usage.changed(usage_of(before), usage_of(after))
                 if texts is not None:
                     kept[name] = kept[name].and_more(texts) if name in kept else texts
             outcomes.append(Change(before, groups[name], now))
@@ -208,10 +210,8 @@ class RedisStorage:
         if after.finished:
             pipe.delete(_texts_key(name))
             pipe.zrem(KINDS[False], name)
-        else:
-            if texts is not None:
-                pipe.hset(_texts_key(name), mapping=to_fields(texts))  # type: ignore[arg-type]
-            pipe.pexpire(_texts_key(name), self._texts_ms)
+        elif texts is not None:
+            pipe.hset(_texts_key(name), mapping=to_fields(texts))  # type: ignore[arg-type]
         if before is not None and before.claim is not None and after.claim is None:
             pipe.publish(CHANNEL, name)
 

@@ -19,6 +19,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from memreward_proto.records import (
     GroupKey,
@@ -119,8 +120,7 @@ class Claim:
         return self.complete and not self.late and not self.overdue
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """How much is held. Finished groups are kept for retries."""
 
     open_groups: int = 0
@@ -128,16 +128,9 @@ class Usage:
     rollouts: int = 0
     bytes: int = 0
 
-    def __add__(self, other: Usage) -> Usage:
-        return Usage(
-            self.open_groups + other.open_groups,
-            self.finished_groups + other.finished_groups,
-            self.rollouts + other.rollouts,
-            self.bytes + other.bytes,
-        )
-
-    def __neg__(self) -> Usage:
-        return Usage(-self.open_groups, -self.finished_groups, -self.rollouts, -self.bytes)
+    def changed(self, before: Usage, after: Usage) -> Usage:
+        """The usage when a group that took `before` takes `after`."""
+        return Usage(*(total - old + new for total, old, new in zip(self, before, after, strict=True)))
 
 
 def arrival_of(submission: Submission) -> Arrival:

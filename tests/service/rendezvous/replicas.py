@@ -91,7 +91,7 @@ class Replicas:
 
     def __init__(self, store: ExperienceStore | None, redis_url: str | None, poll_seconds: float = 0.2) -> None:
         self.make_storage: Callable[[float], Storage] = (
-            partial(ProcessStorage, store) if store is not None else partial(RedisStorage, redis_url)
+            partial(ProcessStorage, store) if store is not None else lambda _: RedisStorage(redis_url or "")
         )
         self.poll_seconds = poll_seconds
         self.place: MeetingPlace

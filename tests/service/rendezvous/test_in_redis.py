@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 
 from conftest import RedisServer, start_redis
-from memreward_proto.errors import Unavailable
+from memreward_proto.errors import Overloaded, Unavailable
 from memreward_proto.records import LabelBudget, RolloutReward, Source, Status
 from memreward_service.rendezvous import MeetingPlace, RedisStorage
 from memreward_service.rendezvous.answers import reward_of
@@ -74,7 +74,7 @@ async def test_a_lost_message_is_made_up_for_by_looking(
 async def test_another_replica_takes_over_from_one_that_died_while_it_scored(
     redis_url: str, scorers: list[FakeScorer]
 ) -> None:
-    dead = MeetingPlace(RedisStorage(redis_url, 60.0), 60.0, 2**30, claim_seconds=0.5)
+    dead = MeetingPlace(RedisStorage(redis_url), 60.0, 2**30, claim_seconds=0.5)
     group = [rollout_of(i, size=2) for i in range(2)]
     for submission in group:
         await dead.arrive(arrival_of(submission), overdue=False)
@@ -191,3 +191,75 @@ async def test_a_label_that_reaches_another_replica_frees_the_siblings(
         assert (told.source, told.reward) == (Source.LABEL, 0.25)
         assert (await waiting).source is Source.GNN
     assert sum(scorer.entered for scorer in scorers) == 2
+
+
+async def opened(url: str, **config: str) -> None:
+    with Redis.from_url(url) as client:
+        for name, value in config.items():
+            client.config_set(name.replace("_", "-"), value)
+    async with Replicas(None, url).start(FakeScorer()) as rendezvous:
+        await rendezvous.submit(rollout_of(0, size=1))
+
+
+@pytest.mark.parametrize("policy", ["allkeys-lru", "allkeys-random"])
+async def test_a_redis_that_evicts_groups_is_refused(redis_server: RedisServer, policy: str) -> None:
+    with pytest.raises(Unavailable, match=f"maxmemory-policy {policy}") as refused:
+        await opened(redis_server.url, maxmemory_policy=policy)
+    assert "to noeviction" in str(refused.value)
+    assert "MEMREWARD_RENDEZVOUS=process" in str(refused.value)
+    for safe in ("noeviction", "volatile-lru"):
+        await opened(redis_server.url, maxmemory_policy=safe)
+
+
+async def test_a_redis_that_evicts_what_expires_keeps_groups(redis_server: RedisServer) -> None:
+    scorer = FakeScorer()
+    with Redis.from_url(redis_server.url) as client:
+        client.config_set("maxmemory-policy", "volatile-lru")
+        client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + 2**21)
+        async with Replicas(None, redis_server.url).start(scorer) as rendezvous:
+            await rendezvous.submit(rollout_of(0, "x" * 100_000, size=2, deadline=0.0))
+            for number in range(100):
+                client.set(f"embedding {number}", "y" * 100_000, ex=3600)
+            assert client.info("stats")["evicted_keys"] > 50
+            last = await rendezvous.submit(rollout_of(1, size=2))
+        assert last.rollouts_present == 2
+        assert scorer.responses == [["x" * 100_000, "response 1"]]
+
+
+async def test_a_redis_that_comes_later_is_asked_before_it_holds_a_group(
+    redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    redis_server.stop()
+    async with Replicas(None, redis_server.url).start(FakeScorer()) as rendezvous:
+        again = start_redis(tmp_path_factory.mktemp("again"), int(redis_server.url.rsplit(":", 1)[1].split("/")[0]))
+        try:
+            with Redis.from_url(redis_server.url) as client:
+                client.config_set("maxmemory-policy", "allkeys-lfu")
+                with pytest.raises(Unavailable, match="allkeys-lfu"):
+                    await rendezvous.submit(rollout_of(0, size=1))
+                client.config_set("maxmemory-policy", "noeviction")
+            assert (await rendezvous.submit(rollout_of(0, size=1))).status is Status.OK
+        finally:
+            again.stop()
+
+
+async def test_a_redis_that_does_not_say_its_policy_is_taken_with_a_warning(
+    redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Redis.from_url(redis_server.url) as client:
+        client.execute_command("ACL", "SETUSER", "default", "-config")
+    await opened(redis_server.url)
+    assert "does not say its maxmemory-policy, which must not be an allkeys one" in caplog.text
+
+
+async def test_a_redis_that_is_full_is_overloaded_and_loses_nothing(redis_server: RedisServer) -> None:
+    async with Replicas(None, redis_server.url, poll_seconds=15.0).start(FakeScorer()) as rendezvous:
+        waiting = send(rendezvous, rollout_of(0, size=2))
+        with Redis.from_url(redis_server.url) as client:
+            await until(lambda: client.zcard(f"{PREFIX}open") == 1)
+            client.config_set("maxmemory", "1")
+            with pytest.raises(Overloaded, match="raise its maxmemory"):
+                await rendezvous.submit(rollout_of(1, size=2))
+            client.config_set("maxmemory", "0")
+        last = await rendezvous.submit(rollout_of(1, size=2))
+        assert (await waiting[0]).memory_version == last.memory_version == 1

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from memreward_proto.errors import Conflict, Internal, NotEnoughLabels, Unavailable
-from memreward_proto.records import GroupKey, RolloutReward, Source, Status
+from memreward_proto.records import GroupKey, LabelBudget, LabelCharge, RolloutReward, Source, Status
 from service.rendezvous.replicas import FakeScorer, Replicas, metric, rollout_of, send
 from service.waiting import until
 
@@ -316,3 +316,41 @@ async def test_nothing_is_lost_or_doubled_under_duplicates_and_callers_that_leav
     assert {len(given) for given in answers.values()} == {1}
     assert sorted(scorer.responses) == sorted([f"{g} {i}" for i in range(8)] for g in range(30))
     assert {answer.rollouts_present for given in answers.values() for answer in given} == {8}
+
+
+@pytest.mark.parametrize("field", ["step", "group_size", "label_budget"])
+async def test_siblings_that_disagree_are_a_conflict_that_names_both(
+    replicas: Replicas, scorer: FakeScorer, field: str
+) -> None:
+    first, second, said = {
+        "step": (41, 42, ("step 41", "step 42")),
+        "group_size": (3, 4, ("group_size 3", "group_size 4")),
+        "label_budget": (
+            LabelBudget(0.17, deadline_seconds=30.0), LabelBudget(0.2, 9, 30.0),
+            ("label_budget (share 0.17, deadline 30 s)", "label_budget (share 0.2, labels 9, deadline 30 s)"),
+        ),
+    }[field]  # fmt: skip
+    one, two = replace(rollout_of(0), **{field: first}), replace(rollout_of(1), **{field: second})
+    async with replicas.start(scorer) as rendezvous:
+        waiting = send(rendezvous, one)
+        await until(lambda: replicas.place.usage().rollouts == 1)
+        with pytest.raises(Conflict) as refused:
+            await rendezvous.submit(two)
+        assert all(each in str(refused.value) for each in said)
+        assert (refused.value.details["field"], refused.value.details["rollout_index"]) == (field, 1)
+        assert replicas.place.usage().rollouts == 1
+        waiting += send(rendezvous, replace(two, **{field: first}), rollout_of(2))
+        assert {(await task).rollouts_present for task in waiting} == {3}
+    assert len(scorer.groups) == 1
+    if field == "step":
+        assert scorer.occasions == [(GroupKey("run", "g", 0), 41)]
+    if field == "label_budget":
+        assert scorer.charges == [LabelCharge("run", None, LabelBudget(0.17, deadline_seconds=30.0))]
+
+
+async def test_a_settled_rollout_that_comes_again_in_another_step_gets_its_answer(
+    replicas: Replicas, scorer: FakeScorer
+) -> None:
+    async with replicas.start(scorer) as rendezvous:
+        first = await rendezvous.submit(replace(rollout_of(0, size=1), step=41))
+        assert await rendezvous.submit(replace(rollout_of(0, size=1), step=42)) == first
