@@ -39,7 +39,8 @@ class Settings(BaseSettings):
     database_url: str | None = None
     """SQLAlchemy URL of the durable store, for example postgresql+psycopg://…; default: SQLite in data_dir."""
     redis_url: str | None = None
-    """Redis for the shared embedding cache, for example redis://localhost:6379/0; default: in-process cache only."""
+    """Redis for the shared embedding cache and for groups that meet there (RENDEZVOUS), for example redis://localhost:6379/0;
+    default: in-process cache only."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
 

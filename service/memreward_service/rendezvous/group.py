@@ -115,7 +115,7 @@ def arrived(group: HeldGroup | None, arrival: Arrival, overdue: bool, now: float
     index, label = given.rollout_index, given.rollout.label
     held = group.rollouts.get(index, HeldRollout(arrival.content, arrival.rollout_bytes))
     _check(group, held, arrival)
-    told = label is not None or given.no_label
+    decided = label is not None or given.no_label
     held = replace(
         held,
         allow_partial=given.allow_partial,
@@ -128,7 +128,7 @@ def arrived(group: HeldGroup | None, arrival: Arrival, overdue: bool, now: float
         step=given.step if group.step is None else group.step,
         label_budget=given.label_budget if group.label_budget is None else group.label_budget,
         overdue=group.overdue or overdue,
-        awaited=None if told and group.awaited is not None and group.awaited.index == index else group.awaited,
+        awaited=None if decided and group.awaited is not None and group.awaited.index == index else group.awaited,
         rollouts={**group.rollouts, index: held},
     )
 
