@@ -86,11 +86,10 @@ class ProcessStorage:
             self._put(name, changed)
             return Change(before, None if changed is None else changed.group, now)
 
-    async def texts(self, name: str) -> Texts:
+    async def texts(self, name: str) -> Texts | None:
         """The texts of a group."""
-        kept = self._kept[False][name]
-        assert kept.texts is not None, "a group has its texts until it is finished"
-        return kept.texts
+        kept = self._find(name)
+        return None if kept is None else kept.texts
 
     async def unread(self, finished: bool, seconds: float, count: int) -> Sequence[str]:
         """Groups that nobody has read for so long."""

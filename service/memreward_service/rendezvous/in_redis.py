@@ -44,8 +44,8 @@ ATTEMPTS = 100
 """How often a transaction is begun again because other replicas wrote first."""
 SAFE_POLICIES = ("noeviction", "volatile-lru", "volatile-lfu", "volatile-ttl", "volatile-random")
 """What a Redis may do whose memory is full. The volatile ones evict keys that expire; no key of the rendezvous does."""
-PREFIX = "{memreward:rendezvous}:"
-"""Of every key; the braces keep them together on one node of a cluster."""
+PREFIX = "{memreward:groups}:"
+"""Of every key; the braces keep them together on one node of a cluster. Earlier releases had another one."""
 CHANNEL = PREFIX + "ended"
 KINDS = {False: PREFIX + "open", True: PREFIX + "finished"}
 TOTALS = [f"{PREFIX}total:{name}" for name in Usage._fields]
@@ -104,11 +104,11 @@ class RedisStorage:
             raise outcome
         return outcome
 
-    async def texts(self, name: str) -> Texts:
+    async def texts(self, name: str) -> Texts | None:
         """The texts of a group."""
         with _translated():
             fields: Any = await self._redis.hgetall(_texts_key(name))
-            return from_fields(fields)
+            return from_fields(fields) if fields else None
 
     async def unread(self, finished: bool, seconds: float, count: int) -> Sequence[str]:
         """Groups that nobody has read for so long."""

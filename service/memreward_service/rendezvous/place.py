@@ -71,8 +71,8 @@ class Storage(Protocol):
         texts of a finished group are dropped. Raises what the event raises."""
         ...
 
-    async def texts(self, name: str) -> Texts:
-        """The texts of a group."""
+    async def texts(self, name: str) -> Texts | None:
+        """The texts of a group; None once it is finished or freed."""
         ...
 
     async def unread(self, finished: bool, seconds: float, count: int) -> Sequence[str]:
@@ -149,12 +149,11 @@ class MeetingPlace:
         )
         if change.after is None or change.after.claim != token:
             return None
+        texts = await self._storage.texts(group)
+        if texts is None:
+            return None  # the claim ran out at once, and another replica has settled the group
         self._claims[token] = group
-        try:
-            return claim_of(group, change.after, await self._storage.texts(group), change.now)
-        except BaseException:
-            del self._claims[token]  # it expires
-            raise
+        return claim_of(group, change.after, texts, change.now)
 
     async def settle(self, claim: Claim, answers: Mapping[int, Answer]) -> Mapping[int, Answer]:
         """Keep the answers and end the claim. What was written first stays, and is returned."""

@@ -15,6 +15,7 @@ from memreward_service.rendezvous import MeetingPlace, RedisStorage
 from memreward_service.rendezvous.answers import reward_of
 from memreward_service.rendezvous.in_redis import CHANNEL, PREFIX, TOTALS
 from memreward_service.rendezvous.protocol import Answer, arrival_of
+from memreward_service.rendezvous.texts import Texts
 from service.rendezvous.replicas import FakeScorer, Replicas, metric, rollout_of, send
 from service.waiting import until
 
@@ -88,6 +89,30 @@ async def test_another_replica_takes_over_from_one_that_died_while_it_scored(
         assert {i: reward_of(group[i], answer) for i, answer in too_late.items()} == dict(enumerate(answers))
         assert await asyncio.gather(*send(rendezvous, *group)) == answers
     await dead.close()
+
+
+async def test_a_claim_that_runs_out_before_its_texts_are_read_is_none(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = RedisStorage(redis_url)
+    one = MeetingPlace(slow, 60.0, 2**30, claim_seconds=0.0)
+    two = MeetingPlace(RedisStorage(redis_url), 60.0, 2**30)
+    arrivals = [arrival_of(rollout_of(i, size=2)) for i in range(2)]
+    for arrival in arrivals:
+        await one.arrive(arrival, overdue=False)
+    read = slow.texts
+
+    async def texts(name: str) -> Texts | None:
+        claim = await two.claim(name)
+        assert claim is not None
+        await two.settle(claim, {i: answer_of(1) for i in range(2)})
+        return await read(name)
+
+    monkeypatch.setattr(slow, "texts", texts)
+    assert await one.claim(arrivals[0].group) is None
+    assert (await one.arrive(arrivals[0], overdue=False)).answer == answer_of(1)
+    await one.close()
+    await two.close()
 
 
 async def test_a_claim_is_renewed_while_its_scoring_goes_on(redis_url: str, scorers: list[FakeScorer]) -> None:
