@@ -13,6 +13,7 @@ from memreward_proto.records import (
     Experience,
     ExperienceReceipt,
     Group,
+    Interval,
     JobStatus,
     Label,
     LabelCharge,
@@ -33,7 +34,6 @@ from memreward_proto.records import (
     Scored,
     ScoredGroup,
     Source,
-    StandardErrors,
     Status,
     StepSpending,
     StepTrust,
@@ -42,6 +42,7 @@ from memreward_proto.records import (
     TrainingJob,
     TrainingOptions,
     TrustFigures,
+    TrustIntervals,
     TrustReport,
 )  # fmt: skip
 
@@ -50,15 +51,16 @@ MODELS = (
     ModelInfo("m-1", "2026-01-01T03:04:05+00:00", False, 4, 20, 33, {}),
 )
 _SURE, _NONE = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1, 0.0, None, None, 0.0, 0.5)
-_ERRORS = StandardErrors(0.03125, 0.5, None)
+_FEW, _NO_INTERVALS = "not enough audited rollouts: 3 of 50", TrustIntervals(None, None, None)
+_INTERVALS = TrustIntervals(Interval(0.5, 0.75), Interval(0.0, 0.125), None)
 TRUST = TrustReport(
     2000, 50, 0.8, None, TrustFigures(41, 0.125, 0.75, 0.5, 0.25, 0.0625),
     (
         DomainTrust(
-            Domain.MATH, False, "The AUC is too low.", _SURE, _NONE, _ERRORS,
+            Domain.MATH, False, "The AUC is too low.", _SURE, _NONE, _INTERVALS, 60, None,
             (StepTrust(2**40, _SURE), StepTrust(41, _NONE)),
         ),
-        DomainTrust(Domain.QA, True, None, _NONE, _SURE, StandardErrors(None, None, 0.25), ()),
+        DomainTrust(Domain.QA, True, None, _NONE, _SURE, _NO_INTERVALS, 3, _FEW, ()),
     ),
 )  # fmt: skip
 FAILED_JOB = TrainingJob("job-failed", JobStatus.FAILED, 0.5, {}, None, ("not_enough_labels", "Add 12 labels."))
@@ -231,7 +233,7 @@ class FakeEngine:
                 return model
         raise NotFound(f"There is no model {model_version}.", model_version=model_version)
 
-    def trust(self) -> TrustReport:
+    async def trust(self) -> TrustReport:
         self._may_fail("trust")
         return TRUST
 

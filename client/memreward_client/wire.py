@@ -18,6 +18,7 @@ from memreward_client.records import (
     ExperienceReceipt,
     Explanation,
     Group,
+    Interval,
     JobError,
     Label,
     LabelBudget,
@@ -36,7 +37,6 @@ from memreward_client.records import (
     SampledRollout,
     Scored,
     ScoredGroup,
-    StandardErrors,
     StepSpending,
     StepTrust,
     StoreCounts,
@@ -44,6 +44,7 @@ from memreward_client.records import (
     Submission,
     TrainingJob,
     TrustFigures,
+    TrustIntervals,
     TrustReport,
 )  # fmt: skip
 
@@ -233,8 +234,9 @@ def read_trust(wire: Json) -> TrustReport:
 def _read_domain_trust(wire: Json) -> DomainTrust:
     steps = tuple(StepTrust(each["step"], plain(TrustFigures, each["figures"])) for each in wire["steps"])
     figures = {name: plain(TrustFigures, wire[name]) for name in ("figures", "predicted")}
-    error = plain(StandardErrors, wire["standard_error"])
-    return plain(DomainTrust, {**wire, **figures, "standard_error": error, "steps": steps})
+    ends = wire["interval"].items()
+    interval = TrustIntervals(**{name: None if each is None else plain(Interval, each) for name, each in ends})
+    return plain(DomainTrust, {**wire, **figures, "interval": interval, "steps": steps})
 
 
 def read_label_spending(wire: Json) -> LabelSpending:

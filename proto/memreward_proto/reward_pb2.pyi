@@ -505,15 +505,23 @@ class TrustFigures(_message.Message):
     calibration_error: float
     def __init__(self, rollouts: _Optional[int] = ..., share_abstained: _Optional[float] = ..., auc: _Optional[float] = ..., false_positive_rate: _Optional[float] = ..., false_negative_rate: _Optional[float] = ..., calibration_error: _Optional[float] = ...) -> None: ...
 
-class StandardErrors(_message.Message):
+class Interval(_message.Message):
+    __slots__ = ("low", "high")
+    LOW_FIELD_NUMBER: _ClassVar[int]
+    HIGH_FIELD_NUMBER: _ClassVar[int]
+    low: float
+    high: float
+    def __init__(self, low: _Optional[float] = ..., high: _Optional[float] = ...) -> None: ...
+
+class TrustIntervals(_message.Message):
     __slots__ = ("auc", "false_positive_rate", "false_negative_rate")
     AUC_FIELD_NUMBER: _ClassVar[int]
     FALSE_POSITIVE_RATE_FIELD_NUMBER: _ClassVar[int]
     FALSE_NEGATIVE_RATE_FIELD_NUMBER: _ClassVar[int]
-    auc: float
-    false_positive_rate: float
-    false_negative_rate: float
-    def __init__(self, auc: _Optional[float] = ..., false_positive_rate: _Optional[float] = ..., false_negative_rate: _Optional[float] = ...) -> None: ...
+    auc: Interval
+    false_positive_rate: Interval
+    false_negative_rate: Interval
+    def __init__(self, auc: _Optional[_Union[Interval, _Mapping]] = ..., false_positive_rate: _Optional[_Union[Interval, _Mapping]] = ..., false_negative_rate: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
 
 class StepTrust(_message.Message):
     __slots__ = ("step", "figures")
@@ -524,22 +532,26 @@ class StepTrust(_message.Message):
     def __init__(self, step: _Optional[int] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ...) -> None: ...
 
 class DomainTrust(_message.Message):
-    __slots__ = ("domain", "trusted", "reason", "figures", "steps", "predicted", "standard_error")
+    __slots__ = ("domain", "trusted", "reason", "figures", "steps", "predicted", "interval", "audited", "too_few")
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     TRUSTED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
     FIGURES_FIELD_NUMBER: _ClassVar[int]
     STEPS_FIELD_NUMBER: _ClassVar[int]
     PREDICTED_FIELD_NUMBER: _ClassVar[int]
-    STANDARD_ERROR_FIELD_NUMBER: _ClassVar[int]
+    INTERVAL_FIELD_NUMBER: _ClassVar[int]
+    AUDITED_FIELD_NUMBER: _ClassVar[int]
+    TOO_FEW_FIELD_NUMBER: _ClassVar[int]
     domain: str
     trusted: bool
     reason: str
     figures: TrustFigures
     steps: _containers.RepeatedCompositeFieldContainer[StepTrust]
     predicted: TrustFigures
-    standard_error: StandardErrors
-    def __init__(self, domain: _Optional[str] = ..., trusted: bool = ..., reason: _Optional[str] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepTrust, _Mapping]]] = ..., predicted: _Optional[_Union[TrustFigures, _Mapping]] = ..., standard_error: _Optional[_Union[StandardErrors, _Mapping]] = ...) -> None: ...
+    interval: TrustIntervals
+    audited: int
+    too_few: str
+    def __init__(self, domain: _Optional[str] = ..., trusted: bool = ..., reason: _Optional[str] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepTrust, _Mapping]]] = ..., predicted: _Optional[_Union[TrustFigures, _Mapping]] = ..., interval: _Optional[_Union[TrustIntervals, _Mapping]] = ..., audited: _Optional[int] = ..., too_few: _Optional[str] = ...) -> None: ...
 
 class TrustReport(_message.Message):
     __slots__ = ("window", "min_rollouts", "min_auc", "max_false_positive_rate", "overall", "domains")

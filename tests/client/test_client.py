@@ -19,6 +19,7 @@ from memreward_client import (
     Explanation,
     Group,
     Internal,
+    Interval,
     InvalidArgument,
     JobError,
     Label,
@@ -42,7 +43,6 @@ from memreward_client import (
     Rollout,
     RolloutReward,
     SampledRollout,
-    StandardErrors,
     StepSpending,
     StepTrust,
     StoreCounts,
@@ -52,6 +52,7 @@ from memreward_client import (
     TrainingFailed,
     TrainingJob,
     TrustFigures,
+    TrustIntervals,
     TrustReport,
     Unauthenticated,
     Unavailable,
@@ -194,8 +195,10 @@ def test_label_spending(client: Any) -> None:
 def test_trust(client: Any) -> None:
     sure, none = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1, 0.0, None, None, 0.0, 0.5)
     steps = StepTrust(2**40, sure), StepTrust(41, none)
-    math = DomainTrust("math", False, "The AUC is too low.", sure, none, StandardErrors(0.03125, 0.5, None), steps)
-    qa = DomainTrust("qa", True, None, none, sure, StandardErrors(None, None, 0.25), ())
+    intervals = TrustIntervals(Interval(0.5, 0.75), Interval(0.0, 0.125), None)
+    math = DomainTrust("math", False, "The AUC is too low.", sure, none, intervals, 60, None, steps)
+    few = "not enough audited rollouts: 3 of 50"
+    qa = DomainTrust("qa", True, None, none, sure, TrustIntervals(None, None, None), 3, few, ())
     overall = TrustFigures(41, 0.125, 0.75, 0.5, 0.25, 0.0625)
     assert client.trust() == TrustReport(2000, 50, 0.8, None, overall, (math, qa))
 

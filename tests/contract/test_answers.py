@@ -230,9 +230,13 @@ def test_search_memory_models_and_jobs(both: Any) -> None:
     ]  # fmt: skip
     assert [each["step"] for each in http["domains"][0]["steps"]] == [2**40, 41]
     assert (http["domains"][1]["figures"]["auc"], http["domains"][1]["figures"]["false_negative_rate"]) == (None, 0.0)
-    assert http["domains"][0]["standard_error"] == {
-        "auc": 0.03125, "false_positive_rate": 0.5, "false_negative_rate": None,
+    assert http["domains"][0]["interval"] == {
+        "auc": {"low": 0.5, "high": 0.75}, "false_positive_rate": {"low": 0.0, "high": 0.125},
+        "false_negative_rate": None,
     }  # fmt: skip
+    assert [(each["audited"], each["too_few"]) for each in http["domains"]] == [
+        (60, None), (3, "not enough audited rollouts: 3 of 50"),
+    ]  # fmt: skip
     replies.TrustReply.model_validate(http)
     http, rpc = both.get("/v1/models", "ListModels")
     assert http == rpc

@@ -23,6 +23,7 @@ from memreward_client.records.experience import (
 )
 from memreward_client.records.labels import (
     DomainTrust,
+    Interval,
     LabelBudget,
     LabelPlan,
     LabelRequest,
@@ -30,10 +31,10 @@ from memreward_client.records.labels import (
     PlannedLabel,
     PlanReason,
     SampledRollout,
-    StandardErrors,
     StepSpending,
     StepTrust,
     TrustFigures,
+    TrustIntervals,
     TrustReport,
 )
 from memreward_client.records.rollouts import (
@@ -62,6 +63,7 @@ __all__ = [
     "ExperienceReceipt",
     "Explanation",
     "Group",
+    "Interval",
     "JobError",
     "JobStatus",
     "Label",
@@ -83,7 +85,6 @@ __all__ = [
     "Scored",
     "ScoredGroup",
     "Source",
-    "StandardErrors",
     "Status",
     "StepSpending",
     "StepTrust",
@@ -92,5 +93,6 @@ __all__ = [
     "Submission",
     "TrainingJob",
     "TrustFigures",
+    "TrustIntervals",
     "TrustReport",
 ]

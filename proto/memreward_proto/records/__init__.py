@@ -21,6 +21,7 @@ from memreward_proto.records.experience import (
 )
 from memreward_proto.records.labels import (
     DomainTrust,
+    Interval,
     LabelBudget,
     LabelCharge,
     LabelPlan,
@@ -29,10 +30,10 @@ from memreward_proto.records.labels import (
     PlannedLabel,
     PlanReason,
     SampledRollout,
-    StandardErrors,
     StepSpending,
     StepTrust,
     TrustFigures,
+    TrustIntervals,
     TrustReport,
 )
 from memreward_proto.records.rollouts import (
@@ -61,6 +62,7 @@ __all__ = [
     "ExperienceReceipt",
     "Group",
     "GroupKey",
+    "Interval",
     "JobStatus",
     "Label",
     "LabelBudget",
@@ -83,7 +85,6 @@ __all__ = [
     "Scored",
     "ScoredGroup",
     "Source",
-    "StandardErrors",
     "Status",
     "StepSpending",
     "StepTrust",
@@ -93,5 +94,6 @@ __all__ = [
     "TrainingJob",
     "TrainingOptions",
     "TrustFigures",
+    "TrustIntervals",
     "TrustReport",
 ]

@@ -111,13 +111,20 @@ class TrustFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class StandardErrors:
-    """One standard deviation of how far estimated figures are from the truth, for labels and rollouts drawn anew; None
-    where the figure is not defined."""
+class Interval:
+    """The ends of an interval that holds the true figure 95 times of 100, for audits drawn anew."""
 
-    auc: float | None
-    false_positive_rate: float | None
-    false_negative_rate: float | None
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrustIntervals:
+    """The intervals of estimated figures; None where the figure is not defined."""
+
+    auc: Interval | None
+    false_positive_rate: Interval | None
+    false_negative_rate: Interval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +138,27 @@ class StepTrust:
 @dataclass(frozen=True, slots=True)
 class DomainTrust:
     """The `figures` over the labelled rollouts of one domain, and of its last steps, in order; `predicted`: the same,
-    estimated for the last rollouts whose rewards were predicted, with the `standard_error` of these estimates. Where
-    not `trusted`, every prediction of the domain is answered abstain, for the `reason`, a sentence."""
+    estimated for the last rollouts whose rewards were predicted, from so many `audited` ones, with an `interval` each;
+    where these are `too_few`, a sentence, nothing is estimated. Where not `trusted`, every prediction of the domain is
+    answered abstain, for the `reason`, a sentence."""
 
     domain: Domain
     trusted: bool
     reason: str | None
     figures: TrustFigures
     predicted: TrustFigures
-    standard_error: StandardErrors
+    interval: TrustIntervals
+    audited: int
+    too_few: str | None
     steps: tuple[StepTrust, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TrustReport:
-    """Trust in the predictions of the last `window` labelled rollouts of each domain seen, and of all together.
+    """Trust in the predictions of the groups that were answered last, `window` rollouts of each domain, and of all
+    together.
 
-    The bounds are those of the settings, None where off; they hold from `min_rollouts` rollouts on.
+    The bounds are those of the settings, None where off; `min_rollouts` is how many audited rollouts an estimate takes.
     """
 
     window: int

@@ -1,4 +1,4 @@
-"""From a logit to P(rollout is correct): Platt scaling (Platt 1999), on held-out queries and while a run goes on."""
+"""From a logit to P(rollout is correct): Platt scaling (Platt 1999) on held-out queries."""
 
 from __future__ import annotations
 
@@ -9,18 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from scipy.optimize import minimize
-from scipy.special import expit
 from torch import Tensor
 
 from memreward_service.arrays import Floats
-from memreward_service.belief.worlds import Worlds
 
 MIN_ROLLOUTS = 20
 """Labelled rollouts below which the two parameters would be noise."""
 BOUNDS = [(-5.0, 5.0), (-20.0, 20.0)]
 """Of log slope and intercept: five and twenty deviations of their pull, so that no step of the search overflows."""
-DIFFERENCE = 0.05
-"""Step of finite differences of the parameters: small beside their pull, large beside the rounding of sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,40 +54,6 @@ def fit_calibration(logits: Floats, labels: Floats, queries: int) -> Calibration
     return Calibration(math.exp(log_slope), float(intercept))
 
 
-@dataclass(frozen=True, slots=True)
-class FittedCalibration:
-    """The likeliest `parameters` (2,), log slope and intercept, and the `covariance` (2, 2) of their error."""
-
-    parameters: Floats
-    covariance: Floats
-
-
-def fit_to_worlds(logits: Floats, worlds: Worlds) -> FittedCalibration:
-    """What trust is estimated with: fitted to how likely the labels of each group are together, for the `logits` (N,)
-    of all its rollouts.
-
-    So it does not matter that a label was asked for because of what another one said, as a planner does: that the
-    second answer is right more often where the first was wrong is no news here. Served probabilities are not fitted so:
-    they would be as often right, but with more false positives among the errors. The covariance is that of Laplace's
-    approximation.
-    """
-
-    def evidence(parameters: Floats) -> float:
-        return worlds.log_likelihood(calibrated(logits, parameters))
-
-    parameters = _likeliest(evidence)
-    value, vectors = np.linalg.eigh(_curvature(lambda at: _loss(at, evidence), parameters))
-    # The pull alone has a curvature of 1: less is an artefact of a likelihood that is flat or not smooth here.
-    covariance: Floats = vectors / np.maximum(value, 1.0) @ vectors.T
-    return FittedCalibration(parameters, covariance)
-
-
-def calibrated(logits: Floats, parameters: Floats) -> Floats:
-    """(N,) logits -> (N,) probabilities, by log slope and intercept."""
-    probability: Floats = expit(np.exp(parameters[0]) * logits + parameters[1])
-    return probability
-
-
 def _likeliest(evidence: Callable[[Floats], float]) -> Floats:
     """(2,) log slope and intercept by their log likelihood and a pull to the identity, a Gaussian of deviation 1."""
     found: Floats = minimize(_loss, np.zeros(2), args=(evidence,), method="L-BFGS-B", bounds=BOUNDS).x
@@ -100,12 +62,3 @@ def _likeliest(evidence: Callable[[Floats], float]) -> Floats:
 
 def _loss(parameters: Floats, evidence: Callable[[Floats], float]) -> float:
     return float(parameters @ parameters) / 2 - evidence(parameters)
-
-
-def _curvature(value: Callable[[Floats], float], at: Floats) -> Floats:
-    """(2, 2) second derivatives of `value` by central differences."""
-    steps = np.eye(2) * DIFFERENCE
-    second = [
-        [value(at + a + b) - value(at + a - b) - value(at - a + b) + value(at - a - b) for b in steps] for a in steps
-    ]
-    return np.array(second) / (4 * DIFFERENCE**2)

@@ -2,7 +2,7 @@
 
 The life of a request is `score`, in order: a permit (admission.py), the texts split into thinking, answer and key
 (groups/answers.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and
-scored (scorer.py: the rooms memory, network, belief), compared with the labels that came along (trust/window.py). The
+scored (scorer.py: the rooms memory, network, belief), compared with the labels that came along (trust/trust.py). The
 life of a rollout that is sent alone is `submit`: it waits for its group (rendezvous.py), which then goes the same way.
 The life of experience is `add_experience`: stored, answered, then taken into memory (memory/follower.py).
 training/jobs.py makes models; training/registry.py keeps them.
@@ -25,7 +25,6 @@ from memreward_proto.records import (
     Experience,
     ExperienceReceipt,
     Group,
-    GroupKey,
     Label,
     LabelCharge,
     LabelPlan,
@@ -38,6 +37,7 @@ from memreward_proto.records import (
     Query,
     Rollout,
     RolloutReward,
+    SampledRollout,
     Scored,
     ScoredGroup,
     Submission,
@@ -52,9 +52,11 @@ from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.embedding.encoder import Encoder, SentenceEncoder, resolved_device
 from memreward_service.engine.admission import Admission
+from memreward_service.engine.late_labels import LateLabels
 from memreward_service.engine.scorer import Question, Reply, named, reply_to, scored_groups
 from memreward_service.groups.batch import ParsedGroup, parse_group
-from memreward_service.labels.planner import plan_and_sample
+from memreward_service.labels.audit import NO_AUDIT, PlannedAudits
+from memreward_service.labels.planner import audit_rate, audit_sample, label_plan, open_group, with_audit
 from memreward_service.labels.requests import LabelRequests
 from memreward_service.memory.follower import RETRY_SECONDS, MemoryFollower
 from memreward_service.memory.memory import Memory
@@ -65,8 +67,8 @@ from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 from memreward_service.training.jobs import TrainingJobs
 from memreward_service.training.registry import ModelRegistry
-from memreward_service.trust.estimate import answered_groups
-from memreward_service.trust.window import Trust, comparisons
+from memreward_service.trust.trust import Trust
+from memreward_service.trust.window import Drawn, answered_group
 
 QUERY_TEXTS_KEPT = 50_000
 """Texts of memory queries kept in process for the neighbours of replies. A stored text never changes."""
@@ -101,7 +103,9 @@ class Engine:
         self._registry = ModelRegistry(settings.data_dir / "models", settings.models_kept)
         self._admission = Admission(settings.max_concurrent_requests)
         self._trust = Trust(settings)
+        self._late_labels = LateLabels(self._store, self._trust, self._beliefs_now)
         self._label_requests = LabelRequests(self._store, settings.calibration_share)
+        self._planned = PlannedAudits()
         # A group is too small to share between cores: one thread scores 8 rollouts in a third of the time of two.
         self._compute = ThreadPoolExecutor(1, "compute", initializer=torch.set_num_threads, initargs=(1,))
         self._texts: LRUCache[str, str] = LRUCache(QUERY_TEXTS_KEPT)
@@ -138,6 +142,8 @@ class Engine:
             self._opening.cancel()
             await asyncio.wait({self._opening})
             await self._rendezvous.close()
+            await self._late_labels.close()
+            await self._trust.close()
             await self._batcher.close()
             await self._jobs.stop()
             await self._follower.stop()
@@ -149,7 +155,7 @@ class Engine:
     async def score(self, groups: Sequence[Group], explain: bool = False) -> Scored:
         """Predict the reward of every rollout without a label; a label inside a group is evidence for its siblings.
 
-        Predictions of a domain that is out of the bounds of trust (trust/window.py) are abstentions.
+        Predictions of a domain that is out of the bounds of trust (trust/trust.py) are abstentions.
         Raises Overloaded, ModelNotTrained, Unavailable.
         """
         self._check_ready()
@@ -188,8 +194,7 @@ class Engine:
             else:
                 reply = await self._reply_to(groups, explain=False)
                 beliefs, versions = reply.beliefs, (reply.model_version, reply.memory_version)
-            share = self._settings.calibration_share
-            plan, sample = await asyncio.to_thread(plan_and_sample, groups, beliefs, budget, share)
+            plan, sample = await asyncio.to_thread(self._plan, groups, beliefs, budget, charge)
             if charge is not None:
                 plan = await self._label_requests.affordable(groups, plan, charge)
             return LabelPlan(*versions, plan, sample)
@@ -205,9 +210,11 @@ class Engine:
         return receipt
 
     async def add_labels(self, labels: Sequence[Label]) -> LabelReceipt:
-        """Store labels that arrive late; they count from the next memory version. Raises InvalidArgument, NotFound."""
+        """Store labels that arrive late; they count from the next memory version, and for trust as those inside a group
+        (late_labels.py). Raises InvalidArgument, NotFound."""
         receipt = await asyncio.to_thread(self._store.add_labels, labels)
         self._follower.wake()
+        self._late_labels.add(labels)
         return receipt
 
     async def list_experience(self, after: str | None, limit: int) -> Sequence[Experience]:
@@ -269,9 +276,10 @@ class Engine:
         await self._serve_version(model_version, self._registry.activate)
         return replace(info, active=True)
 
-    def trust(self) -> TrustReport:
-        """How predictions compare with the labels that came in /v1/rewards and /v1/rollouts since the start."""
-        return self._trust.report()
+    async def trust(self) -> TrustReport:
+        """How predictions compare with the labels that came since the start, inside groups or later."""
+        await self._late_labels.compared()
+        return await self._trust.report()
 
     def ready(self) -> str | None:
         """None when /v1/rewards can answer; else one sentence that says what is missing and what to do."""
@@ -335,32 +343,61 @@ class Engine:
         vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
         return await self._batcher.submit(Question(parsed, vectors, explain))
 
-    async def _trusted_reply(
-        self, groups: Sequence[Group], explain: bool, key: GroupKey | None = None, step: int | None = None
-    ) -> Reply:
-        """Predictions as they are answered. The labels of the groups are compared first: what they say of trust holds
-        for these answers already."""
+    async def _trusted_reply(self, groups: Sequence[Group], explain: bool) -> Reply:
+        """Predictions as they are answered. What the labels among them say of trust holds for later answers."""
         reply = await self._reply_to(groups, explain)
-        labelled = any(rollout.label is not None for group in groups for rollout in group.rollouts)
-        found = await asyncio.to_thread(comparisons, groups, reply.beliefs, key, step) if labelled else []
-        self._trust.record(found, answered_groups(groups, reply.beliefs, key))
-        guarded = (
-            self._trust.guarded(group.query.domain, predictions)
-            for group, predictions in zip(groups, reply.predictions, strict=True)
+        self._trust.record(
+            answered_group(group, belief, audit=None if audit is None else Drawn(audit.rate, audit.sample))
+            for group, belief in zip(groups, reply.beliefs, strict=True)
+            for audit in [self._planned.of(group)]
         )
-        return replace(reply, predictions=tuple(guarded))
+        return self._guarded(groups, reply)
+
+    def _guarded(self, groups: Sequence[Group], reply: Reply) -> Reply:
+        """The reply, with abstentions in the domains that are out of bounds."""
+        predictions = (
+            self._trust.guarded(group.query.domain, predicted)
+            for group, predicted in zip(groups, reply.predictions, strict=True)
+        )
+        return replace(reply, predictions=tuple(predictions))
 
     async def _score_group(
         self, claim: Claim, group: Group, charge: LabelCharge | None
     ) -> tuple[Scored, PlannedLabel | None]:
         """A group of the rendezvous, whose answers name no neighbors, and the label to ask for first."""
-        reply = await self._trusted_reply([group], explain=False, key=claim.key, step=claim.step)
+        reply = await self._reply_to([group], explain=False)
+        (belief,) = reply.beliefs
+        choice = None if charge is None else self._label_requests.choice(claim, group, belief, charge)
+        audit = None if choice is None else Drawn(choice.audits[0].rate, choice.audits[0].sample)
+        self._trust.record([answered_group(group, belief, claim.key, claim.step, audit)])
+        reply = self._guarded([group], reply)
         scored = Scored(
             reply.model_version, reply.memory_version, (ScoredGroup(group.group_id, reply.predictions[0], ()),)
         )
-        if charge is None:
+        if charge is None or choice is None:
             return scored, None
-        return scored, await self._label_requests.next(claim, group, reply.beliefs[0], charge)
+        return scored, await self._label_requests.granted(claim, choice, charge)
+
+    def _plan(
+        self, groups: Sequence[Group], beliefs: Sequence[KeyPosterior], budget: int, charge: LabelCharge | None
+    ) -> tuple[tuple[PlannedLabel, ...], tuple[SampledRollout, ...]]:
+        """The next labels, and all rollouts that were drawn for the audit so far."""
+        asked = [open_group(group, belief) for group, belief in zip(groups, beliefs, strict=True)]
+        if charge is None:
+            rate = audit_rate(asked, budget, self._settings.calibration_share)
+        else:
+            rate = self._label_requests.audit_rate(charge)
+        asked = [
+            with_audit(opened, rate, (self._planned.of(group) or NO_AUDIT).wanted)
+            for opened, group in zip(asked, groups, strict=True)
+        ]
+        choice = label_plan(asked, budget)
+        self._planned.keep(groups, choice.audits)
+        return choice.plan, audit_sample(asked)
+
+    async def _beliefs_now(self, groups: Sequence[Group]) -> Sequence[KeyPosterior] | None:
+        """What is believed of groups before any of their labels; None where no model is served."""
+        return None if self.ready() else (await self._reply_to(groups, explain=False)).beliefs
 
     async def _embed_rollout(self, query: Query, rollout: Rollout) -> None:
         parsed = await asyncio.to_thread(parse_group, query, (rollout,))

@@ -13,6 +13,7 @@ from memreward_proto import reward_pb2 as pb
 from memreward_proto.records import (
     Experience,
     ExperienceReceipt,
+    Interval,
     LabelPlan,
     LabelReceipt,
     LabelSpending,
@@ -323,16 +324,22 @@ def trust_message(report: TrustReport) -> pb.TrustReport:
                 reason=each.reason,
                 figures=_trust_figures(each.figures),
                 predicted=_trust_figures(each.predicted),
-                standard_error=pb.StandardErrors(
-                    auc=each.standard_error.auc,
-                    false_positive_rate=each.standard_error.false_positive_rate,
-                    false_negative_rate=each.standard_error.false_negative_rate,
+                interval=pb.TrustIntervals(
+                    auc=_interval(each.interval.auc),
+                    false_positive_rate=_interval(each.interval.false_positive_rate),
+                    false_negative_rate=_interval(each.interval.false_negative_rate),
                 ),
+                audited=each.audited,
+                too_few=each.too_few,
                 steps=[pb.StepTrust(step=one.step, figures=_trust_figures(one.figures)) for one in each.steps],
             )
             for each in report.domains
         ],
     )
+
+
+def _interval(interval: Interval | None) -> pb.Interval | None:
+    return None if interval is None else pb.Interval(low=interval.low, high=interval.high)
 
 
 def _trust_figures(figures: TrustFigures) -> pb.TrustFigures:

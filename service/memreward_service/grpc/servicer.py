@@ -125,7 +125,7 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
 
     async def GetTrust(self, request: pb.GetTrustRequest, context: Any) -> pb.TrustReport:
         """How predictions compare with the labels that came inside groups."""
-        return records.trust_message(self._engine.trust())
+        return records.trust_message(await self._engine.trust())
 
     async def GetLabelSpending(self, request: pb.GetLabelSpendingRequest, context: Any) -> pb.LabelSpending:
         """The labels that a run was asked for."""

@@ -338,12 +338,19 @@ class TrustFiguresReply(Reply):
     calibration_error: float | None
 
 
-class StandardErrorsReply(Reply):
-    """One standard deviation of how far estimated figures are from the truth; null where the figure is not defined."""
+class IntervalReply(Reply):
+    """The ends of an interval that holds the true figure 95 times of 100, for audits drawn anew."""
 
-    auc: float | None
-    false_positive_rate: float | None
-    false_negative_rate: float | None
+    low: float
+    high: float
+
+
+class TrustIntervalsReply(Reply):
+    """The intervals of estimated figures; null where the figure is not defined."""
+
+    auc: IntervalReply | None
+    false_positive_rate: IntervalReply | None
+    false_negative_rate: IntervalReply | None
 
 
 class StepTrustReply(Reply):
@@ -355,21 +362,24 @@ class StepTrustReply(Reply):
 
 class DomainTrustReply(Reply):
     """The figures over the labelled rollouts of one domain and of its last training steps; predicted: the same,
-    estimated for the last rollouts whose rewards were predicted, with the standard_error of these estimates. Where the
-    domain is not trusted, all its predictions are answered abstain, for the reason."""
+    estimated for the last rollouts whose rewards were predicted, from so many audited ones, with an interval each;
+    where these are too_few, a sentence, nothing is estimated. Where the domain is not trusted, all its predictions are
+    answered abstain, for the reason."""
 
     domain: Domain
     trusted: bool
     reason: str | None
     figures: TrustFiguresReply
     predicted: TrustFiguresReply
-    standard_error: StandardErrorsReply
+    interval: TrustIntervalsReply
+    audited: int
+    too_few: str | None
     steps: list[StepTrustReply]
 
 
 class TrustReply(Reply):
-    """The answer of GET /v1/trust: over the last `window` labelled rollouts of each domain. The bounds are null where
-    off, and hold from min_rollouts rollouts on."""
+    """The answer of GET /v1/trust: over the groups answered last, `window` rollouts of each domain. The bounds are
+    null where off; min_rollouts is how many audited rollouts an estimate takes."""
 
     window: int
     min_rollouts: int

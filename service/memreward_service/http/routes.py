@@ -251,7 +251,7 @@ async def get_trust(request: Request) -> Response:
     """How predictions compare with labels while a run goes on: each labelled rollout of /v1/rewards and /v1/rollouts
     is also predicted without its own label. The figures are over the labelled rollouts: where these are no random
     sample, neither are the figures. They are kept in the process, and begin anew when it starts."""
-    return json_response(engine_of(request).trust())
+    return json_response(await engine_of(request).trust())
 
 
 @router.get(

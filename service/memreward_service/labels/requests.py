@@ -15,7 +15,7 @@ from cachetools import LRUCache
 
 from memreward_proto.records import Group, GroupKey, LabelCharge, PlannedLabel
 from memreward_service.belief.posterior import KeyPosterior
-from memreward_service.labels.planner import LEAST_GAIN, label_plan, open_group
+from memreward_service.labels.planner import LEAST_GAIN, LabelChoice, label_plan, open_group, with_audit
 from memreward_service.rendezvous import Claim, group_name
 
 FIRST_PRICE, PRICE_STEP, MOST = 0.05, 0.003, 0.5
@@ -69,19 +69,26 @@ class LabelRequests:
         self._calibration_share = calibration_share
         self._prices = LabelPrices()
 
-    async def next(self, claim: Claim, group: Group, belief: KeyPosterior, charge: LabelCharge) -> PlannedLabel | None:
-        """The label to ask for before the complete group of `claim` is answered; None where none is worth it, or the
-        run cannot pay. `belief` is the one before any label. Raises Unavailable."""
-        asked = open_group(group, belief)
-        if not claim.unlabelled and all(label is None for label in asked.labels):
+    def choice(self, claim: Claim, group: Group, belief: KeyPosterior, charge: LabelCharge) -> LabelChoice:
+        """The label that the complete group of `claim` should be asked for next, if any, and its audit so far. `belief`
+        is the one before any label."""
+        if not claim.unlabelled and all(rollout.label is None for rollout in group.rollouts):
             self._prices.group_came(charge.run_id, charge.budget.share * claim.group_size)
+        asked = open_group(group, belief)
         asked = replace(asked, blank=asked.blank | claim.unlabelled)
-        plan = label_plan([asked], 1, self._calibration_share, self._prices.of(charge.run_id))
-        for _ in plan:
+        return label_plan([with_audit(asked, self.audit_rate(charge))], 1, self._prices.of(charge.run_id))
+
+    def audit_rate(self, charge: LabelCharge) -> float:
+        """With which probability a rollout of the run is drawn for the audit."""
+        return self._calibration_share * charge.budget.share
+
+    async def granted(self, claim: Claim, choice: LabelChoice, charge: LabelCharge) -> PlannedLabel | None:
+        """The label of the `choice`, where there is one and the run can pay for it. Raises Unavailable."""
+        for _ in choice.plan:
             self._prices.label_wanted(charge.run_id)
-        wanted = [(claim.group, label.rollout_index) for label in plan]
+        wanted = [(claim.group, label.rollout_index) for label in choice.plan]
         paid = await self._granted(charge, {claim.group: claim.group_size}, wanted)
-        return next((label for label, granted in zip(plan, paid, strict=True) if granted), None)
+        return next((label for label, granted in zip(choice.plan, paid, strict=True) if granted), None)
 
     async def affordable(
         self, groups: Sequence[Group], plan: Sequence[PlannedLabel], charge: LabelCharge

@@ -7,7 +7,7 @@ is locked first, versions are committed in order: who has read version v has rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from sqlalchemy import Select, exists, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -143,6 +143,11 @@ class ExperienceStore:
                 if key not in found:
                     raise NotFound(f"No stored query has the id {key!r}.", query_id=key)
             return with_rollouts(connection, [found[key] for key in query_ids])
+
+    def query_ids_of(self, rollout_ids: Collection[str]) -> list[str]:
+        """Of which queries the stored rollouts are, in order; unknown ids are left out."""
+        with self._database.read() as connection:
+            return sorted({row.query_id for row in select_rollouts(connection, rollout_ids)})
 
     def page(self, after: str | None, limit: int) -> list[Experience]:
         """At most `limit` queries with their rollouts, in the order of ids (by bytes), after `after`."""

@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from memreward_proto.errors import Internal, NotEnoughLabels
 from memreward_service.belief.calibration import fit_calibration
+from memreward_service.belief.hypotheses import served_probability
 from memreward_service.belief.metrics import reward_metrics
-from memreward_service.belief.worlds import worlds_of_batch
 from memreward_service.groups.batch import GroupBatch
 from memreward_service.groups.features import rollout_features
 from memreward_service.network.attachment import AttachRule
@@ -149,7 +149,7 @@ def _finished(network: RewardGNN, task: TrainingTask, rule: AttachRule, threshol
     known = held_out.known
     label, group = held_out.label[known].double().numpy(), held_out.group[known].numpy()
     calibration = fit_calibration(logits[known].numpy(), label, queries=len(np.unique(group)))
-    served = worlds_of_batch(held_out).probability(calibration.probability(logits).numpy())
+    served = served_probability(held_out, calibration.probability(logits).numpy())
     metrics = reward_metrics(label, served[known.numpy()], group, threshold)
     return TrainedModel(network, calibration, rule, metrics)
 

@@ -1,158 +1,157 @@
-"""How good the predicted rewards are of which nobody knows the label, estimated from the labels of others.
+"""How good the rewards are that were predicted, from an audit: prediction-powered inference over all of them.
 
-The labelled rollouts calibrate the network anew: what it believed of their groups before any label, beside the labels
-(calibration.py). With its calibrated probabilities the labels that came speak of their unlabelled siblings by Bayes'
-rule (worlds.py), which says how surely each of these is right, and so how many of the rewards that were given are
-wrong. It does not matter who chose the rollouts to label as long as he saw no label but those that came: what made a
-planner choose them is known of the unlabelled ones too.
+Some rollouts are drawn for an audit with known probabilities, and their labels become known (window.py says which).
+Each is predicted as if nobody had its label, and stands for `weight` others (Horvitz and Thompson, 1952). Of all the
+others only the probability is known that they are right. So the mass of right rollouts is
 
-`memreward evaluate --trust` compares the estimates with the truth, beside the plain figures over labelled rollouts.
+    power * probability                     of every predicted rollout
+    + weight * (label - power * probability)    of every audited one
+
+and that of wrong ones likewise (PPI++: Angelopoulos, Duchi and Zrnic, 2023, arXiv 2311.01453). It is unbiased whatever
+the probabilities are worth; `power`, from 0 (audited rollouts alone) to 1, is chosen for each figure so that it varies
+least. The variance is that of the residuals over the slopes of the figure (the delta method), summed by group, because
+rollouts of one group are right or wrong together.
+
+The interval is that of Korn and Graubard (1998): Clopper and Pearson's, exact for few rollouts, for as many independent
+ones as would have that variance. A rate of 0 over few rollouts so has an upper end that says how few they are.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import beta, norm, t
 
-from memreward_proto.records import Domain, Group, GroupKey, StandardErrors, TrustFigures
 from memreward_service.arrays import Floats
-from memreward_service.belief.calibration import DIFFERENCE, calibrated, can_calibrate, fit_to_worlds
-from memreward_service.belief.posterior import KeyPosterior
-from memreward_service.belief.worlds import Worlds, worlds_of_groups
 from memreward_service.settings import Settings
-from memreward_service.trust.figures import figures_of, slopes_of
+from memreward_service.trust.figures import Figure, Measured, rows_of
 
-LEAST = 1e-6
-"""Probabilities count as at least this far from 0 and 1."""
-STEPS = np.eye(2) * DIFFERENCE
-
-Estimates = tuple[TrustFigures, StandardErrors]
+LEVEL = 0.95
+"""How often an interval holds the truth, over audits drawn anew."""
+TAIL = (1 - LEVEL) / 2
 
 
 @dataclass(frozen=True, slots=True)
-class AnsweredGroup:
-    """A group as it was answered: `belief` before any of its `labels`, and the rollouts whose rewards were predicted.
-    An answer with the same `name` takes its place."""
+class Audit:
+    """The n audited rollouts: whether each is `right` (1 or 0), the `probability` that it had without its label, its
+    `weight`, the number of its `group`, and how many rollouts of its group are `alike`, itself and those without a
+    label that give its answer; each (n,)."""
 
-    name: int
-    domain: Domain
-    belief: KeyPosterior
-    labels: tuple[float | None, ...]
-    predicted: tuple[int, ...]
-
-    @property
-    def known(self) -> Iterator[float]:
-        """The labels that are known."""
-        return (label for label in self.labels if label is not None)
+    right: Floats
+    probability: Floats
+    weight: Floats
+    group: NDArray[np.int64]
+    alike: Floats
 
 
-def answered_groups(
-    groups: Sequence[Group], beliefs: Sequence[KeyPosterior], key: GroupKey | None = None
-) -> list[AnsweredGroup]:
-    """Those in which something was predicted or is labelled; `key` is that of a group sent one by one. A blank response
-    is not predicted."""
-    found = []
-    for group, belief in zip(groups, beliefs, strict=True):
-        responses = tuple(rollout.response for rollout in group.rollouts)
-        labels = tuple(rollout.label for rollout in group.rollouts)
-        predicted = tuple(
-            index
-            for index, (response, label) in enumerate(zip(responses, labels, strict=True))
-            if label is None and response.strip()
-        )
-        if predicted or any(label is not None for label in labels):
-            name = (key.run_id, key.group_id, key.group_attempt) if key else responses
-            found.append(
-                AnsweredGroup(
-                    hash((group.query.id, group.query.text, name)), group.query.domain, belief, labels, predicted
-                )
-            )
-    return found
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A figure, and the ends of its interval."""
+
+    value: float
+    low: float
+    high: float
 
 
-class LastGroups:
-    """The last answered groups, with `limit` rollouts of a kind at most (or one group); the oldest are dropped."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._groups: dict[int, tuple[AnsweredGroup, int]] = {}
-        self.rollouts = 0
-
-    def put(self, group: AnsweredGroup, rollouts: int) -> None:
-        """Keep a group that counts as `rollouts` in the place of an earlier answer; with none it is not kept."""
-        self._drop(group.name)
-        if rollouts:
-            self._groups[group.name] = group, rollouts
-            self.rollouts += rollouts
-        while self.rollouts > self._limit and len(self._groups) > 1:
-            self._drop(next(iter(self._groups)))
-
-    def groups(self) -> list[AnsweredGroup]:
-        """The oldest first."""
-        return [group for group, _ in self._groups.values()]
-
-    def _drop(self, name: int) -> None:
-        _, rollouts = self._groups.pop(name, (None, 0))
-        self.rollouts -= rollouts
+def estimated(figure: Measured, audit: Audit, predicted: Floats, settings: Settings) -> Estimate | None:
+    """Of the rewards `predicted` (N,), by their probabilities; None where the audit has no rollout that the figure is
+    about."""
+    rows = rows_of(np.concatenate([audit.probability, predicted]), settings)
+    plain = figure(rows, *masses(audit, predicted, 0.0))
+    if plain is None:
+        return None
+    power = best_power(plain, audit)
+    found = figure(rows, *masses(audit, predicted, power))
+    if found is None:  # the masses of few rollouts may be negative
+        power, found = 0.0, plain
+    value = min(max(found.value, 0.0), 1.0)
+    groups = _groups(found, audit)
+    low, high = interval(value, _size(value, found, audit, power), groups)
+    moved = _moved(found, audit.right)
+    if (moved > 0).any() and met_all(audit, moved > 0) >= TAIL:
+        low = 0.0
+    if (moved < 0).any() and met_all(audit, moved < 0) >= TAIL:
+        high = 1.0
+    return Estimate(value, low, high)
 
 
-def estimated(
-    labelled: Collection[AnsweredGroup], answered: Collection[AnsweredGroup], settings: Settings
-) -> Estimates:
-    """The figures of the predicted rollouts of the `answered` groups, from the labels of the `labelled` ones, and how
-    far off they are: because the labels were few to calibrate on, and because rollouts are right or wrong by chance.
-
-    Where the labels are too few, or all of one kind, no figure is defined.
-    """
-    predicted = sum(len(group.predicted) for group in answered)
-    if predicted == 0 or not can_calibrate(np.array([label for group in labelled for label in group.known])):
-        return TrustFigures(predicted, None, None, None, None, None), StandardErrors(None, None, None)
-    fitted = fit_to_worlds(_logits(labelled), _worlds(labelled))
-    worlds, logits, rows = _worlds(answered), _logits(answered), _rows(answered)
-    served = worlds.probability(np.concatenate([group.belief.own for group in answered]))[rows]
-
-    def likely(parameters: Floats) -> Floats:
-        return worlds.probability(calibrated(logits, parameters))[rows]
-
-    right, believed = likely(fitted.parameters), calibrated(logits, fitted.parameters)
-    moved = np.array([likely(fitted.parameters + step) - likely(fitted.parameters - step) for step in STEPS])
-    errors = dict.fromkeys(("auc", "false_positive_rate", "false_negative_rate"), None) | {
-        name: _standard_error(slope, moved / (2 * DIFFERENCE), fitted.covariance, worlds, believed, rows)
-        for name, slope in slopes_of(right, served, settings).items()
-    }
-    return figures_of(right, served, settings), StandardErrors(**errors)
+def masses(audit: Audit, predicted: Floats, power: float) -> tuple[Floats, Floats]:
+    """(n + N,) right and wrong mass of the audited rollouts and of the predicted ones."""
+    right = audit.weight * (audit.right - power * audit.probability)
+    wrong = audit.weight * ((1 - audit.right) - power * (1 - audit.probability))
+    return np.concatenate([right, power * predicted]), np.concatenate([wrong, power * (1 - predicted)])
 
 
-def _standard_error(
-    slope: Floats, moved: Floats, covariance: Floats, worlds: Worlds, believed: Floats, rows: NDArray[np.bool_]
-) -> float:
-    """Of a figure that changes by `slope` (P,) with each predicted rollout, which the parameters move by (2, P)."""
-    of_all = np.zeros(len(rows))
-    of_all[rows] = slope
-    by_parameter = moved @ slope
-    return math.sqrt(by_parameter @ covariance @ by_parameter + worlds.variance(of_all, believed))
+def best_power(figure: Figure, audit: Audit) -> float:
+    """The power with which the residuals vary least."""
+    said, believed = (_by_group(audit, _moved(figure, right)) for right in (audit.right, audit.probability))
+    spread = believed - believed.mean()
+    squares = float(spread @ spread)
+    return min(max(float(said @ spread) / squares, 0.0), 1.0) if squares > 0 else 0.0
 
 
-def _rows(groups: Collection[AnsweredGroup]) -> NDArray[np.bool_]:
-    """(N,) which of all rollouts of the groups were predicted."""
-    rows = np.zeros(sum(len(group.labels) for group in groups), dtype=bool)
-    begin = 0
-    for group in groups:
-        rows[[begin + index for index in group.predicted]] = True
-        begin += len(group.labels)
-    return rows
+def variance(figure: Figure, audit: Audit, power: float) -> float:
+    """Of the figure, over audits drawn anew, about what is true of the rollouts that were predicted: that of the
+    audited groups, and that of those they stand for, of which the rollouts with one answer have one fate."""
+    residual = _moved(figure, audit.right) - power * _moved(figure, audit.probability)
+    sums = _by_group(audit, residual)
+    groups = len(sums)
+    if groups < 2:
+        return np.inf
+    spread = sums - sums.mean() * (power > 0)
+    of_others = float((audit.weight * audit.alike * residual**2).sum())
+    return float(spread @ spread) * groups / (groups - 1) + of_others
 
 
-def _worlds(groups: Collection[AnsweredGroup]) -> Worlds:
-    return worlds_of_groups([group.belief for group in groups], [group.labels for group in groups])
+def interval(value: float, size: float, groups: int) -> tuple[float, float]:
+    """The interval about a share `value` of `size` independent rollouts, whose variance comes from so many `groups`."""
+    size *= (norm.ppf(TAIL) / t.ppf(TAIL, max(groups - 1, 1))) ** 2
+    yes, no = value * size, (1 - value) * size
+    low = float(beta.ppf(TAIL, yes, no + 1)) if yes > 0 else 0.0
+    high = float(beta.ppf(1 - TAIL, yes + 1, no)) if no > 0 else 1.0
+    return low, high
 
 
-def _logits(groups: Collection[AnsweredGroup]) -> Floats:
-    """(N,) of all rollouts of the groups, as they were believed."""
-    kept = np.clip(np.concatenate([group.belief.own for group in groups]), LEAST, 1 - LEAST)
-    logits: Floats = np.log(kept) - np.log1p(-kept)
-    return logits
+def met_all(audit: Audit, rows: NDArray[np.bool_]) -> float:
+    """How likely it was that the audit meets every group in which it met these `rows` (n,). If it was likely, there may
+    be no such rollout among the predicted ones: all are known."""
+    _, place, drawn = np.unique(audit.group, return_inverse=True, return_counts=True)
+    missed = (audit.weight / (1 + audit.weight)) ** np.maximum(audit.alike / drawn[place], 1.0)
+    met = np.ones(len(drawn))
+    np.minimum.at(met, place[rows], 1 - missed[rows])
+    return float(met.prod())
+
+
+def _size(value: float, figure: Figure, audit: Audit, power: float) -> float:
+    """How many independent rollouts would have the variance of the figure. Few may agree by luck, and then seem more
+    than they are: so without the help of predictions they count as those that there are, at most."""
+    rollouts = len(_kinds(figure, audit)) / sum(1 / len(groups) for groups in _kinds(figure, audit))
+    alone, helped = variance(figure, audit, 0.0), variance(figure, audit, power)
+    if value * (1 - value) * alone * helped == 0:
+        return min(rollouts, _groups(figure, audit))
+    return min(value * (1 - value) / alone, rollouts) * max(alone / helped, 1.0)
+
+
+def _groups(figure: Figure, audit: Audit) -> int:
+    """Of how many groups the audited rollouts are that the figure is about, of the kind with fewer."""
+    return min(len(np.unique(groups)) for groups in _kinds(figure, audit))
+
+
+def _kinds(figure: Figure, audit: Audit) -> list[NDArray[np.int64]]:
+    """The groups of the audited rollouts that the figure is about: of right ones, of wrong ones, or of either."""
+    kinds = (figure.of_right, audit.right >= 0.5), (figure.of_wrong, audit.right < 0.5)
+    return [audit.group[rows[: len(kind)] & kind] for rows, kind in kinds if rows is not None]
+
+
+def _moved(figure: Figure, right: Floats) -> Floats:
+    """(n,) how much an audited rollout that is `right` (n,) moves the figure."""
+    n = len(right)
+    return figure.by_right[:n] * right + figure.by_wrong[:n] * (1 - right)
+
+
+def _by_group(audit: Audit, moved: Floats) -> Floats:
+    """(groups,) weighted sums over the audited rollouts of each group."""
+    _, place = np.unique(audit.group, return_inverse=True)
+    return np.bincount(place, audit.weight * moved).astype(np.float64)

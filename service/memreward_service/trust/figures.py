@@ -1,6 +1,14 @@
-"""The figures of trust, and when they are out of bounds."""
+"""The figures of trust as functions of two measures: how many right and how many wrong rollouts stand at each row.
+
+A row is a prediction. Of a labelled rollout it is known which of the two it is; an estimate spreads the mass of many
+rollouts over the rows (estimate.py). So each figure takes the right and the wrong mass of every row, and returns its
+value with its slopes: how much it changes with the mass of a row.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,77 +19,92 @@ from memreward_service.belief.metrics import calibration_error
 from memreward_service.settings import Settings
 
 
-def figures_of(right: Floats, probability: Floats, settings: Settings) -> TrustFigures:
-    """The figures of predictions `probability` (N,) beside `right` (N,) in [0, 1], how surely each rollout is right.
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Where the N predictions stand. `rewarded`: at the threshold or above. `decided`: far enough from it to get a
+    reward at all. `rank`: place of each probability among the different ones, in order."""
 
-    The two rates are over the rollouts that would have got a reward; AUC and calibration over all. None where a figure
-    is not defined.
-    """
-    wrong = 1 - right
-    rewarded = probability >= settings.threshold
-    abstained = np.abs(probability - settings.threshold) < settings.abstain_margin
-    return TrustFigures(
-        rollouts=len(right),
-        share_abstained=float(abstained.mean()) if len(right) else None,
-        auc=_auc(right, probability),
-        false_positive_rate=_share(rewarded, wrong * ~abstained),
-        false_negative_rate=_share(~rewarded, right * ~abstained),
-        calibration_error=calibration_error(right, probability) if len(right) else None,
+    rewarded: NDArray[np.bool_]
+    decided: NDArray[np.bool_]
+    rank: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A value in [0, 1], its slopes (N,) with the right and with the wrong mass of each row, and of which rows the
+    right and the wrong ones count at all, (N,) each; None where none does."""
+
+    value: float
+    by_right: Floats
+    by_wrong: Floats
+    of_right: NDArray[np.bool_] | None
+    of_wrong: NDArray[np.bool_] | None
+
+
+Measured = Callable[[Rows, Floats, Floats], Figure | None]
+"""Rows, right mass (N,), wrong mass (N,) -> the figure; None where it is not defined."""
+
+
+def rows_of(probability: Floats, settings: Settings) -> Rows:
+    """Of the predictions `probability` (N,)."""
+    return Rows(
+        probability >= settings.threshold,
+        np.abs(probability - settings.threshold) >= settings.abstain_margin,
+        np.unique(probability, return_inverse=True)[1].astype(np.int64),
     )
 
 
-def slopes_of(right: Floats, probability: Floats, settings: Settings) -> dict[str, Floats]:
-    """By name: (N,) how much a figure changes with how surely each rollout is right; without those not defined."""
-    wrong = 1 - right
-    rewarded = probability >= settings.threshold
-    kept = np.abs(probability - settings.threshold) >= settings.abstain_margin
-    found = {}
-    if (total := (wrong * kept).sum()) > 0:
-        found["false_positive_rate"] = kept * ((rewarded * wrong * kept).sum() / total - rewarded) / total
-    if (total := (right * kept).sum()) > 0:
-        found["false_negative_rate"] = kept * (~rewarded - (~rewarded * right * kept).sum() / total) / total
-    auc = _auc(right, probability)
-    if auc is not None:
-        _, place = np.unique(probability, return_inverse=True)
-        of_right, of_wrong = np.bincount(place, right), np.bincount(place, wrong)
-        below = (of_wrong.cumsum() - of_wrong / 2)[place] / wrong.sum()
-        above = 1 - (of_right.cumsum() - of_right / 2)[place] / right.sum()
-        found["auc"] = (below - auc) / right.sum() - (above - auc) / wrong.sum()
-    return found
-
-
-def out_of_bounds(over: str, figures: TrustFigures, settings: Settings) -> str | None:
-    """Why predictions with these figures `over` some rollouts are withheld; None where they are not. Too few rollouts,
-    or a figure that is not defined, are no reason."""
-    if figures.rollouts < settings.trust_min_rollouts:
+def auc(rows: Rows, right: Floats, wrong: Floats) -> Figure | None:
+    """The share of (right, wrong) pairs in which the right one has the higher probability, equal ones counting half
+    (Mann and Whitney, 1947). Of a U-statistic the slopes are its first projection (Hoeffding, 1948)."""
+    of_right, of_wrong = np.bincount(rows.rank, right), np.bincount(rows.rank, wrong)
+    all_right, all_wrong = of_right.sum(), of_wrong.sum()
+    if min(all_right, all_wrong) <= 0:
         return None
-    bounds = (
-        ("AUC", figures.auc, settings.trust_min_auc, -1, "under", "MIN_AUC"),
-        ("false-positive rate", figures.false_positive_rate, settings.trust_max_false_positive_rate, 1, "over",
-         "MAX_FALSE_POSITIVE_RATE"),
-    )  # fmt: skip
-    for name, value, bound, sign, side, setting in bounds:
-        if value is not None and bound is not None and sign * value > sign * bound:
-            return (
-                f"Over the last {figures.rollouts} {over}, the {name} of the predictions is {value:.3g}, {side} the "
-                f"bound of {bound:g} (MEMREWARD_TRUST_{setting}): its predictions are answered abstain until labels "
-                "show it within. Send more labelled rollouts, or train again."
-            )
-    return None
+    below = (of_wrong.cumsum() - of_wrong / 2)[rows.rank] / all_wrong
+    above = 1 - (of_right.cumsum() - of_right / 2)[rows.rank] / all_right
+    value = float((right * below).sum() / all_right)
+    every = np.ones(len(right), dtype=np.bool_)
+    return Figure(value, (below - value) / all_right, (above - value) / all_wrong, every, every)
 
 
-def _auc(right: Floats, score: Floats) -> float | None:
-    """The share of (right, wrong) pairs in which the right one has the higher score, equal scores counting half
-    (Mann and Whitney, 1947), each pair weighed by how surely it is one. Scikit-learn takes 3 ms for the same, too long
-    for every scoring."""
-    _, place = np.unique(score, return_inverse=True)
-    of_right, of_wrong = np.bincount(place, right), np.bincount(place, 1 - right)
-    pairs = of_right.sum() * of_wrong.sum()
-    below = of_wrong.cumsum() - of_wrong / 2
-    return float((of_right * below).sum() / pairs) if pairs > 0 else None
+def false_positive_rate(rows: Rows, right: Floats, wrong: Floats) -> Figure | None:
+    """The share of the wrong rollouts that are rewarded, of those that get a reward."""
+    found = _share(rows.rewarded, rows.decided, wrong)
+    return found and Figure(found[0], np.zeros(len(right)), found[1], None, rows.decided)
 
 
-def _share(chosen: NDArray[np.bool_], weight: Floats) -> float | None:
-    """The share of the `weight` (N,) that is on the `chosen` (N,)."""
-    total = weight.sum()
-    return float(weight[chosen].sum() / total) if total > 0 else None
+def false_negative_rate(rows: Rows, right: Floats, wrong: Floats) -> Figure | None:
+    """The share of the right rollouts that are not rewarded, of those that get a reward."""
+    found = _share(~rows.rewarded, rows.decided, right)
+    return found and Figure(found[0], found[1], np.zeros(len(wrong)), rows.decided, None)
+
+
+FIGURES: dict[str, Measured] = {
+    "auc": auc,
+    "false_positive_rate": false_positive_rate,
+    "false_negative_rate": false_negative_rate,
+}
+"""By the name of the field in TrustFigures."""
+
+
+def figures_of(label: Floats, probability: Floats, settings: Settings) -> TrustFigures:
+    """The figures of predictions `probability` (N,) of rollouts with a `label` (N,), which is right from 0.5 on."""
+    rows, right = rows_of(probability, settings), (label >= 0.5).astype(np.float64)
+    found = {name: figure(rows, right, 1 - right) for name, figure in FIGURES.items()}
+    values = {name: None if each is None else each.value for name, each in found.items()}
+    return TrustFigures(
+        rollouts=len(label),
+        share_abstained=float(1 - rows.decided.mean()) if len(label) else None,
+        calibration_error=calibration_error(label, probability) if len(label) else None,
+        **values,
+    )
+
+
+def _share(chosen: NDArray[np.bool_], of: NDArray[np.bool_], mass: Floats) -> tuple[float, Floats] | None:
+    """The share of the mass on the rows `of` that is on `chosen` ones too, and its slopes."""
+    total = mass[of].sum()
+    if total <= 0:
+        return None
+    value = float(mass[of & chosen].sum() / total)
+    return value, of * (chosen - value) / total

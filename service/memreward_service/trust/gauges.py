@@ -1,15 +1,13 @@
-"""Trust in the Prometheus registry of the process (GET /metrics): read when the page is asked for, NaN where a figure
-is not defined."""
+"""Trust in the Prometheus registry of the process (GET /metrics), as it was worked out last; NaN where a figure is not
+defined."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from functools import partial
 
 from prometheus_client import Gauge
 
-from memreward_proto.records import Domain, StandardErrors, TrustFigures
+from memreward_proto.records import DomainTrust
 
 _FIGURES = {
     "rollouts": "How many rollouts the figures are over.",
@@ -28,36 +26,29 @@ COMPARED, ESTIMATED = (
     for prefix, over in _OVER.items()
 )
 """The gauge of each field of TrustFigures."""
-ERRORS = {
-    name: Gauge(
-        f"memreward_trust_standard_error_{name}", f"Standard error of memreward_trust_predicted_{name}.", ["domain"]
-    )
+ENDS = {
+    (name, end): Gauge(f"memreward_trust_predicted_{name}_{end}", f"The {end} end of its 95% interval.", ["domain"])
     for name in ("auc", "false_positive_rate", "false_negative_rate")
+    for end in ("low", "high")
 }
-"""The gauge of each field of StandardErrors."""
+"""The gauge of each end of each field of TrustIntervals."""
+AUDITED = Gauge("memreward_trust_audited", "How many audited rollouts the estimates rest on.", ["domain"])
 TRUSTED = Gauge(
     "memreward_trust_trusted", "1 where predictions are given, 0 where all are answered abstain.", ["domain"]
 )
 
 
-def show(
-    domain: Domain,
-    compared: Callable[[], TrustFigures],
-    estimated: Callable[[], tuple[TrustFigures, StandardErrors]],
-    trusted: bool,
-) -> None:
-    """Set the gauges of a domain; the figures are asked for when they are read."""
-    TRUSTED.labels(domain).set(trusted)
-    _follow(domain, COMPARED, compared)
-    _follow(domain, ESTIMATED, lambda: estimated()[0])
-    _follow(domain, ERRORS, lambda: estimated()[1])
+def show(trust: DomainTrust) -> None:
+    """Set the gauges of a domain."""
+    TRUSTED.labels(trust.domain).set(trust.trusted)
+    AUDITED.labels(trust.domain).set(trust.audited)
+    for gauges, figures in ((COMPARED, trust.figures), (ESTIMATED, trust.predicted)):
+        for name, gauge in gauges.items():
+            gauge.labels(trust.domain).set(_value(getattr(figures, name)))
+    for (name, end), gauge in ENDS.items():
+        interval = getattr(trust.interval, name)
+        gauge.labels(trust.domain).set(_value(interval and getattr(interval, end)))
 
 
-def _follow(domain: Domain, gauges: Mapping[str, Gauge], figures: Callable[[], TrustFigures | StandardErrors]) -> None:
-    for name, gauge in gauges.items():
-        gauge.labels(domain).set_function(partial(_value, figures, name))
-
-
-def _value(figures: Callable[[], TrustFigures | StandardErrors], name: str) -> float:
-    value = getattr(figures(), name)
-    return math.nan if value is None else float(value)
+def _value(figure: float | None) -> float:
+    return math.nan if figure is None else float(figure)

@@ -1,95 +1,121 @@
-"""How far predictions can be trusted while a run goes on: every labelled rollout is also predicted without its label.
+"""The groups that were answered last, and what their labels say: which rollouts were predicted, which are audited.
 
-The prediction that is compared with a label knows the labels of the siblings, never the own one (leave one out), so it
-is what the rollout would have been answered without it; of a group that is labelled as a whole it knows none.
-Comparisons are kept in a rolling window for each domain, in this process: a restart begins anew, and replicas have
-windows of their own.
+A label is beside the probability that its rollout has without it, but with the labels of its siblings (leave one out);
+of a group that is labelled as a whole no label is seen, because its query has a reference answer, and the rollouts that
+it stands for are predicted beside no labelled sibling. Blank responses are not predicted, and do not count.
 
-What counts once: a rollout of /v1/rollouts in its group attempt, however often the group is scored; in /v1/rewards a
-rollout with the same query, texts and label as one in the window is taken for a repeated request and not counted
-again (equal rollouts inside one group are several rollouts). Blank responses are not predicted, so not compared.
+Which labelled rollouts are audited, and with which probability, is known of every group:
 
-These figures are over the labelled rollouts. Where the labels are no random sample, because a planner asks for those in
-doubt, say, neither are the figures, and unlabelled rollouts fare much better. So beside them stand estimates for the
-rollouts whose rewards were predicted (trust/estimate.py).
+    a planner spoke of it       those that it drew for its audit and did not want anyway (labels/audit.py)
+    nobody spoke of it          all, as if chance had drawn them: with the share of such rollouts that is labelled
+
+Each audited rollout stands for `weight` rollouts of its kind that were predicted.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
-from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
-from memreward_proto.records import (
-    Domain,
-    DomainTrust,
-    Group,
-    GroupKey,
-    Prediction,
-    Source,
-    Status,
-    StepTrust,
-    TrustFigures,
-    TrustReport,
-)  # fmt: skip
+from memreward_proto.records import Domain, Group, GroupKey
 from memreward_service.arrays import Floats
-from memreward_service.belief.metrics import calibration_error
 from memreward_service.belief.posterior import KeyPosterior
-from memreward_service.settings import Settings
-from memreward_service.trust.estimate import AnsweredGroup, Estimates, LastGroups, estimated
-from memreward_service.trust.figures import figures_of, out_of_bounds
-from memreward_service.trust.gauges import show
+from memreward_service.trust.estimate import Audit
 
-LAG = 0.02
-"""Share of a window that may change before bounds are judged by new estimates."""
-STEPS_SHOWN = 10
-"""Training steps that a report tells apart for each domain, the latest ones."""
-
-_log = logging.getLogger(__name__)
+Labels = tuple[float | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """A label beside the `probability` of its rollout without it. `digest` tells what counts once."""
+class Drawn:
+    """The rollouts of a group that are audited where they have labels. `rate`: with which probability a planner drew
+    each of them; None where no planner did."""
 
+    rate: float | None
+    rollouts: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class AnsweredGroup:
+    """A group as it was answered. `belief`: before any of its `labels`. `query` and `rollouts` are hashes of their
+    texts; a rollout that has none is blank. `served`: whether the others were predicted for somebody. `audit`: None
+    where all labels count. A group with the same `name` is the same."""
+
+    name: int
     domain: Domain
-    label: float
-    probability: float
-    step: int | None
-    digest: bytes
+    query: int
+    rollouts: tuple[int | None, ...]
+    belief: KeyPosterior
+    labels: Labels
+    served: bool = True
+    audit: Drawn | None = None
+    step: int | None = None
+
+    @property
+    def known(self) -> list[int]:
+        """The rollouts whose labels are known."""
+        return [i for i, text in enumerate(self.rollouts) if text is not None and self.labels[i] is not None]
+
+    @property
+    def predicted(self) -> list[int]:
+        """The rollouts whose rewards were predicted."""
+        return [
+            i for i, text in enumerate(self.rollouts) if self.served and text is not None and self.labels[i] is None
+        ]
+
+    @property
+    def audited(self) -> list[int]:
+        """The rollouts that say how good predictions are."""
+        return self.known if self.audit is None else [i for i in self.known if i in self.audit.rollouts]
+
+    @property
+    def rate(self) -> float | None:
+        """With which probability a planner drew its rollouts; None where no planner spoke of the group."""
+        return None if self.audit is None else self.audit.rate
+
+    def unseen(self) -> list[float | None]:
+        """(n,) probability of each labelled rollout without its own label, None of the others."""
+        return without_own_label(self.belief, self.labels, whole=self.rate is None)
+
+    def alike(self, index: int) -> int:
+        """How many rollouts give the answer of this one, itself and those without a label; in a group that is labelled
+        as a whole, all of them."""
+        same = [i for i in range(len(self.labels)) if self.belief.key[i] == self.belief.key[index]]
+        whole = None not in self.labels
+        return sum(whole or i == index or self.labels[i] is None for i in same)
 
 
-def comparisons(
-    groups: Sequence[Group], beliefs: Sequence[KeyPosterior], key: GroupKey | None = None, step: int | None = None
-) -> list[Comparison]:
-    """Those of all labelled rollouts. `beliefs` are before any label; `key` is that of a group sent one by one."""
-    found = []
-    for group, belief in zip(groups, beliefs, strict=True):
-        unseen = without_own_label(belief, [rollout.label for rollout in group.rollouts])
-        query = group.query
-        sent = [key and (key.run_id, key.group_id, key.group_attempt), query.id, query.text, query.domain]
-        copies: Counter[bytes] = Counter()
-        for rollout, probability in zip(group.rollouts, unseen, strict=True):
-            if rollout.label is None or probability is None or not rollout.response.strip():
-                continue
-            parts = [rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.label]
-            content = _digest(*sent, *parts)
-            copies[content] += 1
-            digest = _digest(content.hex(), copies[content])
-            found.append(Comparison(query.domain, rollout.label, probability, step, digest))
-    return found
+def answered_group(
+    group: Group,
+    belief: KeyPosterior,
+    key: GroupKey | None = None,
+    step: int | None = None,
+    audit: Drawn | None = None,
+    served: bool = True,
+) -> AnsweredGroup:
+    """A group as it was answered; `key` is that of a group sent one by one."""
+    query = hash((group.query.domain, group.query.text))
+    texts = [rollout.response for rollout in group.rollouts]
+    rollouts = tuple(hash(text) if text.strip() else None for text in texts)
+    return AnsweredGroup(
+        group_name(group, key), group.query.domain, query, rollouts, belief,
+        tuple(rollout.label for rollout in group.rollouts), served, audit, step,
+    )  # fmt: skip
 
 
-def without_own_label(belief: KeyPosterior, labels: Sequence[float | None]) -> list[float | None]:
-    """(n,) probability of each labelled rollout from all `labels` (n,) of its group but its own; None where it has
-    none. Where all have one, from none of them: no rollout of a query with a reference answer is predicted beside
-    labelled siblings."""
-    if None not in labels:
+def group_name(group: Group, key: GroupKey | None = None) -> int:
+    """The same for a group that is sent again, whatever its labels. Hashes hold in this process."""
+    texts = tuple(rollout.response for rollout in group.rollouts)
+    sent = texts if key is None else (key.run_id, key.group_id, key.group_attempt)
+    return hash((group.query.domain, group.query.text, sent))
+
+
+def without_own_label(belief: KeyPosterior, labels: Labels, whole: bool = True) -> list[float | None]:
+    """(n,) probability of each labelled rollout from all `labels` (n,) of its group but its own, None of the others.
+    Where all have one, from none of them if `whole`: the group was labelled as a whole."""
+    if whole and None not in labels:
         return list(map(float, belief.probability([None] * len(labels))))
     seen: dict[tuple[int, float], Floats] = {}  # the same for rollouts of one key with one label
     result: list[float | None] = []
@@ -104,146 +130,107 @@ def without_own_label(belief: KeyPosterior, labels: Sequence[float | None]) -> l
     return result
 
 
-class Trust:
-    """The comparisons of the last rollouts, and what follows from them. Lives on the event loop."""
+class Window:
+    """The last answered groups of one domain, with `limit` rollouts at most (or one group). The oldest are dropped."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._windows: dict[Domain, _Window] = {}
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._groups: dict[int, AnsweredGroup] = {}
+        self._rollouts = 0
 
-    def record(self, found: Iterable[Comparison], answered: Iterable[AnsweredGroup] = ()) -> None:
-        """Keep comparisons and, where a domain has some, its answered groups; judge domains with new labels again."""
-        changed = {}
-        for comparison in found:
-            if comparison.domain not in self._windows:
-                self._windows[comparison.domain] = _Window(self._settings)
-            window = self._windows[comparison.domain]
-            if window.add(comparison):
-                changed[comparison.domain] = window
-        for group in answered:
-            if group.domain in self._windows:
-                self._windows[group.domain].answer(group)
-        for domain, window in changed.items():
-            self._judge(domain, window)
+    def put(self, group: AnsweredGroup) -> None:
+        """Keep a group as the newest. What was known of it stays known: its labels, its audit, that it was served."""
+        before = self._drop(group.name)
+        if before is not None:
+            group = _merged(before, group)
+        elif group.rate is not None and None not in group.labels:
+            group = replace(group, audit=None)  # nobody asked for labels that came with it
+        self._groups[group.name] = group
+        self._rollouts += len(group.labels)
+        while self._rollouts > self._limit and len(self._groups) > 1:
+            self._drop(next(iter(self._groups)))
 
-    def guarded(self, domain: Domain, predictions: tuple[Prediction, ...]) -> tuple[Prediction, ...]:
-        """The predictions, or ABSTAIN for each of a domain out of bounds. Labels stay: they are no predictions."""
-        window = self._windows.get(domain)
-        if window is None or window.reason is None:
-            return predictions
-        return tuple(
-            Prediction(None, each.probability, Status.ABSTAIN, None, each.explanation)
-            if each.source is Source.GNN
-            else each
-            for each in predictions
-        )
-
-    def report(self) -> TrustReport:
-        """The figures now, by domain in alphabetical order, by step and overall."""
-        windows = sorted(self._windows.items())
-        every = [comparison for _, window in windows for comparison in window.kept]
-        return TrustReport(
-            window=self._settings.trust_window,
-            min_rollouts=self._settings.trust_min_rollouts,
-            min_auc=self._settings.trust_min_auc,
-            max_false_positive_rate=self._settings.trust_max_false_positive_rate,
-            overall=compared_figures(every, self._settings),
-            domains=tuple(
-                DomainTrust(
-                    domain,
-                    window.reason is None,
-                    window.reason,
-                    window.figures(),
-                    *window.predicted(),
-                    self._steps(window),
-                )
-                for domain, window in windows
-            ),
-        )
-
-    def _steps(self, window: _Window) -> tuple[StepTrust, ...]:
-        by_step: dict[int, list[Comparison]] = {}
-        for comparison in window.kept:
-            if comparison.step is not None:
-                by_step.setdefault(comparison.step, []).append(comparison)
-        latest = sorted(by_step)[-STEPS_SHOWN:]
-        return tuple(StepTrust(step, compared_figures(by_step[step], self._settings)) for step in latest)
-
-    def _judge(self, domain: Domain, window: _Window) -> None:
-        """Set whether a domain is within its bounds, and say so where that changed."""
-        before = window.reason
-        if self._settings.trust_min_auc is not None or self._settings.trust_max_false_positive_rate is not None:
-            window.reason = self._out_of_bounds(domain, window)
-        if before is None and window.reason is not None:
-            _log.warning("%s", window.reason)
-        elif before is not None and window.reason is None:
-            _log.info("predictions of %s are within their bounds again, and are given", domain)
-        show(domain, window.figures, window.predicted, window.reason is None)
-
-    def _out_of_bounds(self, domain: Domain, window: _Window) -> str | None:
-        """By the estimates for the predicted rollouts where there are enough of them, else by the labelled ones."""
-        figures, (estimates, _) = window.figures(), window.predicted(lag=LAG)
-        least = self._settings.trust_min_rollouts
-        if estimates.auc is not None and min(figures.rollouts, estimates.rollouts) >= least:
-            return out_of_bounds(f"predicted rollouts of {domain}, by the labels of others", estimates, self._settings)
-        return out_of_bounds(f"labelled rollouts of {domain}", figures, self._settings)
-
-
-class _Window:
-    """The last comparisons of one domain, and the last groups in which something was predicted. `reason`: why its
-    predictions are withheld, None where they are given."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self.kept: deque[Comparison] = deque()
-        self.reason: str | None = None
-        self._digests: set[bytes] = set()
-        self._figures: TrustFigures | None = None
-        self._labelled = LastGroups(settings.trust_window)
-        self._answered = LastGroups(settings.trust_window)
-        self._estimates: Estimates | None = None
-        self._changes = 0
-
-    def add(self, comparison: Comparison) -> bool:
-        """Whether it was not there."""
-        if comparison.digest in self._digests:
+    def label(self, query: int, rollout: int, label: float) -> bool:
+        """Take a label that came late for a rollout of an answered group: of the newest that has it, if possible one
+        without a label. Whether there is one. The group keeps its place."""
+        groups = [group for group in reversed(self._groups.values()) if group.query == query]
+        places = [(group, i) for group in groups for i, text in enumerate(group.rollouts) if text == rollout]
+        if not places:
             return False
-        if len(self.kept) == self._settings.trust_window:
-            self._digests.remove(self.kept.popleft().digest)
-        self.kept.append(comparison)
-        self._digests.add(comparison.digest)
-        self._figures = None
-        self._changes += 1
+        group, index = next(((group, i) for group, i in places if group.labels[i] is None), places[0])
+        labels = (*group.labels[:index], label, *group.labels[index + 1 :])
+        self._groups[group.name] = replace(group, labels=labels)
         return True
 
-    def answer(self, group: AnsweredGroup) -> None:
-        """Keep it in the place of an earlier answer, and drop the oldest groups beyond the window."""
-        self._labelled.put(group, sum(1 for _ in group.known))
-        self._answered.put(group, len(group.predicted))
-        self._changes += 1
+    def groups(self) -> list[AnsweredGroup]:
+        """The oldest first."""
+        return list(self._groups.values())
 
-    def figures(self) -> TrustFigures:
-        """Over all that is kept."""
-        if self._figures is None:
-            self._figures = compared_figures(self.kept, self._settings)
-        return self._figures
-
-    def predicted(self, lag: float = 0.0) -> Estimates:
-        """Estimates over the rollouts whose rewards were predicted, at most a share `lag` of the window behind: they
-        take 20 ms and more."""
-        if self._estimates is None or self._changes > lag * len(self.kept):
-            self._estimates = estimated(self._labelled.groups(), self._answered.groups(), self._settings)
-            self._changes = 0
-        return self._estimates
+    def _drop(self, name: int) -> AnsweredGroup | None:
+        group = self._groups.pop(name, None)
+        self._rollouts -= 0 if group is None else len(group.labels)
+        return group
 
 
-def compared_figures(kept: Iterable[Comparison], settings: Settings) -> TrustFigures:
-    """The figures of predictions beside labels; a label counts as right from 0.5 on."""
-    rows = np.array([(one.label, one.probability) for one in kept], dtype=np.float64).reshape(-1, 2)
-    figures = figures_of((rows[:, 0] >= 0.5).astype(np.float64), rows[:, 1], settings)
-    return replace(figures, calibration_error=calibration_error(rows[:, 0], rows[:, 1]) if len(rows) else None)
+def _merged(before: AnsweredGroup, now: AnsweredGroup) -> AnsweredGroup:
+    labels = (old if new is None else new for new, old in zip(now.labels, before.labels, strict=True))
+    audit = now.audit or before.audit
+    if audit is not None and before.audit is not None and audit.rate is None:
+        audit = Drawn(None, audit.rollouts | before.audit.rollouts)
+    return replace(
+        now, labels=tuple(labels), served=now.served or before.served, audit=audit,
+        step=before.step if now.step is None else now.step,
+    )  # fmt: skip
 
 
-def _digest(*parts: object) -> bytes:
-    """JSON keeps the parts apart; its ASCII form takes any Python string."""
-    return hashlib.blake2b(json.dumps(parts).encode("ascii"), digest_size=16).digest()
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """(L,) labels beside probabilities without them, and the training step of each, -1 where it is not known."""
+
+    label: Floats
+    probability: Floats
+    step: NDArray[np.int64]
+
+
+def compared(groups: Iterable[AnsweredGroup]) -> Compared:
+    """All labelled rollouts."""
+    rows = [
+        (group.labels[index], unseen[index], -1 if group.step is None else group.step)
+        for group in groups
+        if (known := group.known)
+        for unseen in [group.unseen()]
+        for index in known
+    ]
+    table = np.array(rows, dtype=np.float64).reshape(-1, 3)
+    return Compared(table[:, 0], table[:, 1], table[:, 2].astype(np.int64))
+
+
+def predicted(groups: Iterable[AnsweredGroup]) -> Floats:
+    """(N,) probabilities of the rollouts whose rewards were predicted, as they were answered."""
+    parts = [group.belief.probability(group.labels)[rows] for group in groups if (rows := group.predicted)]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def audit_of(groups: Sequence[AnsweredGroup]) -> tuple[Audit, int]:
+    """The audited rollouts of the groups, and how many these are where every kind of group counts by its share of what
+    was predicted: 0 where a kind has none."""
+    kinds: list[list[tuple[float, float, float, float, float]]] = [[], []]
+    stand_for = [0, 0]
+    for number, group in enumerate(groups):
+        kind = group.rate is not None
+        stand_for[kind] += len(group.predicted)
+        if audited := group.audited:
+            unseen, odds = group.unseen(), 1.0 if group.rate is None else 1 / group.rate - 1
+            for index in audited:
+                right = float((group.labels[index] or 0.0) >= 0.5)
+                kinds[kind].append((right, unseen[index] or 0.0, odds, number, group.alike(index)))
+    tables = [np.array(rows, dtype=np.float64).reshape(-1, 5) for rows in kinds]
+    counts = []
+    for table, standing in zip(tables, stand_for, strict=True):
+        if standing:
+            counts.append(len(table) * sum(stand_for) // standing)
+            table[:, 2] *= standing / max(table[:, 2].sum(), 1e-12)
+    right, probability, weight, number, alike = np.concatenate(
+        [table for table, standing in zip(tables, stand_for, strict=True) if standing] or [np.zeros((0, 5))]
+    ).T
+    return Audit(right, probability, weight, number.astype(np.int64), alike), min(counts, default=0)

@@ -17,7 +17,7 @@ from memreward_proto.records import (
     Rollout,
     Source,
 )  # fmt: skip
-from memreward_service.labels.planner import label_plan, open_group
+from memreward_service.labels.planner import audit_rate, audit_sample, label_plan, open_group, with_audit
 from service.empty_engines import GROUPS, NEW, fill, follows, probabilities, save_model, sent_alone, submitted
 from service.engines import StartEngine
 from service.hash_encoder import HashEncoder
@@ -132,7 +132,8 @@ async def test_labels_are_planned_by_the_network_as_if_none_were_known(begin: St
     assert len({(label.group_id, label.rollout_index) for label in plan.plan}) == len(plan.plan) == 5
     beliefs = await engine.beliefs([with_labels(group, [1.0] * len(group.rollouts)) for group in NEW])
     asked = [open_group(group, belief) for group, belief in zip(NEW, beliefs, strict=True)]
-    expected = label_plan(asked, 5, calibration_share=0.03)
+    rate = audit_rate(asked, 5, 0.03)
+    expected = label_plan([with_audit(group, rate) for group in asked], 5).plan
     assert [(label.group_id, label.rollout_index, label.reason) for label in plan.plan] == [
         (label.group_id, label.rollout_index, label.reason) for label in expected
     ]
@@ -141,7 +142,9 @@ async def test_labels_are_planned_by_the_network_as_if_none_were_known(begin: St
     every = [with_labels(group, [1.0] * len(group.rollouts)) for group in NEW]
     labelled = await engine.plan_labels(every, 400)
     assert labelled.plan == ()
-    assert len(labelled.sample) in (12, 13), "3% of the 27 labels known and the 400 to come"
+    opened = [open_group(group, belief) for group, belief in zip(every, beliefs, strict=True)]
+    rate = 0.03 * (27 + 400) / 27  # of the labels known and to come
+    assert labelled.sample == audit_sample([with_audit(group, rate) for group in opened])
     calls = await asyncio.gather(*(engine.plan_labels(NEW, 5) for _ in range(2)), return_exceptions=True)
     assert sum(isinstance(call, Overloaded) for call in calls) == 1
 

@@ -98,7 +98,7 @@ async def test_a_run_has_no_more_labels_than_its_limit(start: StartEngine) -> No
 
 
 async def test_a_plan_that_is_charged_stays_within_the_budget(start: StartEngine) -> None:
-    engine = await start()
+    engine = await start(calibration_share=0.0)
     charge = LabelCharge("planned", STEP, LabelBudget(share=0.05))
     free = await engine.plan_labels(ASKED, 40)
     paid = await engine.plan_labels(ASKED, 40, charge)

@@ -11,12 +11,15 @@ import pytest
 
 from memreward_proto.records import Group, PlannedLabel, PlanReason, Query, Rollout
 from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.labels.audit import GroupAudit, PlannedAudits
 from memreward_service.labels.planner import (
     OpenGroup,
-    calibration_sample,
+    audit_rate,
+    audit_sample,
     label_gains,
     label_plan,
     open_group,
+    with_audit,
 )
 
 # Odds 1.5, 0.25 and 0.25 against 1 for "none is right": 1/2, 1/12 and 1/12.
@@ -71,18 +74,18 @@ def test_different_texts_do_not_speak_of_each_other() -> None:
 
 
 def test_the_second_answer_is_probed_only_after_the_first_was_wrong() -> None:
-    (first,) = label_plan([sevens()], 5, 0.0)
+    (first,) = label_plan([sevens()], 5).plan
     assert (first.rollout_index, first.reason) == (0, PlanReason.MAJORITY)
     assert first.gain == pytest.approx(1.5, abs=1e-6)
-    assert label_plan([sevens(1.0)], 5, 0.0) == []
-    (second,) = label_plan([sevens(0.0)], 5, 0.0)
+    assert label_plan([sevens(1.0)], 5).plan == ()
+    (second,) = label_plan([sevens(0.0)], 5).plan
     assert (second.rollout_index, second.reason) == (3, PlanReason.SECOND)
     assert second.gain == pytest.approx(1 / 6, abs=1e-6)
 
 
 def test_the_most_valuable_group_comes_first_and_the_budget_holds() -> None:
     sure = OpenGroup("sure", KeyPosterior([0.9] * 5, ["7"] * 5), NONE)
-    plan = label_plan([sure, sevens(0.0, name="second"), sevens(name="first")], 2, 0.0)
+    plan = label_plan([sure, sevens(0.0, name="second"), sevens(name="first")], 2).plan
     assert [(label.group_id, round(label.gain, 3)) for label in plan] == [("first", 1.5), ("sure", 0.5)]
 
 
@@ -95,16 +98,16 @@ def test_the_most_valuable_group_comes_first_and_the_budget_holds() -> None:
     ],
 )
 def test_reasons(labels: list[float | None], index: int, reason: PlanReason) -> None:
-    (label,) = label_plan([sevens(*labels)], 1, 0.0)
+    (label,) = label_plan([sevens(*labels)], 1).plan
     assert (label.rollout_index, label.reason) == (index, reason)
 
 
 def test_a_tie_has_a_second_answer_and_an_answer_of_one_is_no_majority() -> None:
     tie = KeyPosterior([0.4] * 4, ["a", "a", "b", "b"])
-    (label,) = label_plan([OpenGroup("g", tie, [0.0, None, None, None])], 1, 0.0)
+    (label,) = label_plan([OpenGroup("g", tie, [0.0, None, None, None])], 1).plan
     assert (label.rollout_index, label.reason) == (2, PlanReason.SECOND)
     alone = KeyPosterior([0.4], ["a"])
-    (label,) = label_plan([OpenGroup("g", alone, [None])], 1, 0.0)
+    (label,) = label_plan([OpenGroup("g", alone, [None])], 1).plan
     assert (label.rollout_index, label.reason, label.gain) == (0, PlanReason.UNCERTAIN, pytest.approx(0.4))
 
 
@@ -112,23 +115,23 @@ def test_nothing_is_asked_where_no_label_changes_a_reward() -> None:
     certain = OpenGroup("certain", KeyPosterior([0.999, 0.001], ["a", "b"]), [None, None])
     labelled = sevens(0.0, 0.0, 0.0, 1.0, 0.0, name="labelled")
     blank = OpenGroup("blank", KeyPosterior([0.5, 0.5], [None, None]), [None, None], blank=frozenset({0, 1}))
-    assert label_plan([certain, labelled, blank], 10, 0.0) == []
-    assert label_plan([blank, labelled], 10, 1.0) == []
+    assert label_plan([certain, labelled, blank], 10).plan == ()
+    assert label_plan([with_audit(blank, 1.0), labelled], 10).plan == ()
 
 
 def test_blank_responses_are_passed_over() -> None:
     group = replace(sevens(), blank=frozenset({0, 4}))
-    (label,) = label_plan([group], 1, 0.0)
+    (label,) = label_plan([group], 1).plan
     # Two sevens instead of three, and no last one: now 2 x 1/2 + 1/12; right: none; wrong (1/2): 1/6.
     assert (label.rollout_index, label.gain) == (1, pytest.approx(1.0, abs=1e-6))
-    assert {index for _, index in calibration_sample([group], 5, 1.0)} == {1, 2, 3}
+    assert with_audit(group, 1.0).audit.drawn == {1, 2, 3}
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_every_plan_keeps_to_its_budget_and_its_groups(seed: int) -> None:
     groups, truth = random_groups(seed)
     spent, budget = 0, 6
-    while plan := label_plan(groups, budget, 0.1):
+    while plan := label_plan(groups, budget).plan:
         assert len(plan) <= budget
         assert len(set(places(plan))) == len(plan)
         known = {(g.group_id, i) for g in groups for i, label in enumerate(g.labels) if label is not None}
@@ -138,65 +141,106 @@ def test_every_plan_keeps_to_its_budget_and_its_groups(seed: int) -> None:
         gains = [label.gain for label in plan if label.reason is not PlanReason.CALIBRATION]
         assert gains == sorted(gains, reverse=True)
         assert all(label.gain >= 0 for label in plan)
-        assert label_plan(groups, budget, 0.1) == plan
+        assert label_plan(groups, budget).plan == plan
         groups, spent = told(groups, truth, places(plan)), spent + len(plan)
     assert spent < sum(map(len, truth)), "it ends before everything is labelled"
 
 
-def test_the_sample_does_not_depend_on_which_labels_are_known() -> None:
+def test_who_is_drawn_depends_on_nothing_that_is_known() -> None:
     groups, truth = random_groups(3)
     every = [(g.group_id, i) for g in groups for i in range(len(g.labels))]
-    chosen = random.Random(1)
-    first = places_of(calibration_sample(groups, 40, 0.25))
-    assert 10 <= len(first) <= 11
-    for _ in range(5):
-        known = told(groups, truth, chosen.sample(every, 25))
-        assert places_of(calibration_sample(known, 15, 0.25)) == first, "25 known, 15 to come"
-        assert places_of(calibration_sample(known[::-1], 15, 0.25)) == first, "nor on the order of the groups"
-    more = places_of(calibration_sample(groups, 80, 0.25))
-    assert more[: len(first)] == first
-    plan = label_plan(told(groups, truth, first[:4]), 36, 0.25)
-    assert places([label for label in plan if label.reason is PlanReason.CALIBRATION]) == first[4:]
+    first = drawn(groups, 0.25)
+    assert 0 < len(first) < len(every) / 2
+    assert drawn(told(groups, truth, random.Random(1).sample(every, 25)), 0.25) == first
+    assert set(first) < set(drawn(groups, 0.5)), "with a higher rate others are drawn too"
+    assert drawn(groups, 0.0) == []
+    assert drawn(groups, 1.0) == every
 
 
-def test_the_sample_does_not_depend_on_the_order_of_the_groups() -> None:
-    for number in range(200):
-        groups = [replace(sevens(name=name), content=str(number).encode()) for name in ("a", "b", "c")]
-        sample = places_of(calibration_sample(groups, 2, 0.25))
-        assert places_of(calibration_sample(groups[::-1], 2, 0.25)) == sample
+def test_each_rollout_is_drawn_with_the_rate() -> None:
+    count: Counter[int] = Counter()
+    for number in range(8000):
+        count.update(with_audit(replace(sevens(), content=str(number).encode()), 0.05).audit.drawn)
+    assert len(count) == 5
+    for times in count.values():
+        assert times == pytest.approx(8000 * 0.05, abs=4 * (8000 * 0.05 * 0.95) ** 0.5)
 
 
-def test_a_sample_that_labels_outside_it_made_large_keeps_to_the_budget() -> None:
-    groups, truth = random_groups(5)
-    sample = places_of(calibration_sample(groups, 40, 0.5))
-    others = [(g.group_id, i) for g in groups for i in range(len(g.labels)) if (g.group_id, i) not in sample]
-    known = told(groups, truth, others[:30])
-    assert len(calibration_sample(known, 2, 0.5)) >= 16
-    assert places(label_plan(known, 2, 0.5)) == sample[:2]
+def test_the_rate_of_a_plan_is_a_share_of_the_labels_known_and_to_come() -> None:
+    groups = [sevens(1.0, 0.0, name="a"), replace(sevens(name="b"), blank=frozenset({0, 1}))]
+    assert audit_rate(groups, 6, 0.1) == pytest.approx(0.1 * (2 + 6) / 8)
+    assert audit_rate(groups, 1000, 0.5) == 1.0
+    assert audit_rate([replace(sevens(), blank=frozenset(range(5)))], 5, 0.1) == 0.0
 
 
-def places_of(sample: list[tuple[OpenGroup, int]]) -> list[tuple[str, int]]:
-    return [(group.group_id, index) for group, index in sample]
+def audited(group: OpenGroup, *indexes: int, wanted: Iterable[int] = ()) -> OpenGroup:
+    return replace(group, audit=GroupAudit(0.1, frozenset(indexes), frozenset(wanted)))
 
 
-def test_small_budgets_have_their_share_of_random_labels_too() -> None:
-    drawn: Counter[int] = Counter()
-    for number in range(4000):
-        sample = calibration_sample([replace(sevens(), content=str(number).encode())], 2, 0.05)
-        drawn.update(index for _, index in sample)
-    assert drawn.total() == pytest.approx(4000 * 0.1, rel=0.15)
-    assert all(count == pytest.approx(4000 * 0.1 / 5, rel=0.4) for count in drawn.values())
-    assert len(drawn) == 5
+def test_the_audit_comes_first_and_the_planner_goes_on_as_if_there_were_none() -> None:
+    drawn_first = label_plan([audited(sevens(), 1, 3)], 4)
+    assert [(label.rollout_index, label.reason) for label in drawn_first.plan] == [
+        (1, PlanReason.CALIBRATION), (3, PlanReason.CALIBRATION), (0, PlanReason.MAJORITY),
+    ]  # fmt: skip
+    assert [label.gain for label in drawn_first.plan] == pytest.approx([1.5, 1 / 3, 1.5], abs=1e-6)
+    assert [label.rollout_index for label in label_plan([audited(sevens(), 1, 3)], 1).plan] == [1]
+    for said in (0.0, 1.0):
+        known = audited(sevens(None, said, None, 1 - said), 1, 3)
+        (label,) = label_plan([known], 4).plan
+        assert (label.rollout_index, label.gain) == (0, pytest.approx(1.5, abs=1e-6)), "whatever the audit said"
 
 
-@pytest.mark.parametrize(("index", "probed"), [(1, []), (3, [0])])
-def test_a_drawn_sibling_of_the_same_answer_is_the_probe(index: int, probed: list[int]) -> None:
-    groups = (replace(sevens(), content=str(number).encode()) for number in range(1000))
-    group = next(g for g in groups if [i for _, i in calibration_sample([g], 4, 0.25)] == [index])
-    drawn, *others = label_plan([group], 4, 0.25)
-    assert (drawn.rollout_index, drawn.reason) == (index, PlanReason.CALIBRATION)
-    assert drawn.gain == pytest.approx(1.5 if index == 1 else 1 / 3, abs=1e-6)
-    assert [label.rollout_index for label in others] == probed
+def test_a_drawn_rollout_that_the_planner_wants_is_paid_for_once_and_is_no_sample() -> None:
+    both = label_plan([audited(sevens(), 0)], 4)
+    assert places(both.plan) == [("g", 0)], "what follows depends on what it says"
+    assert both.audits[0].sample == frozenset()
+    known = label_plan([audited(sevens(0.0), 0)], 4)
+    assert [(label.rollout_index, label.reason) for label in known.plan] == [(3, PlanReason.SECOND)]
+    assert (known.audits[0].drawn, known.audits[0].wanted) == ({0}, {0})
+    again = label_plan([audited(sevens(0.0), 0, wanted=[0])], 4)
+    assert again == known
+    beyond = label_plan([audited(sevens(0.0), 0)], 4, least_gain=2.0)
+    assert (beyond.plan, beyond.audits[0].sample) == ((), {0}), "it would not have been asked for"
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_the_planner_asks_for_is_the_same_whatever_is_drawn(seed: int) -> None:
+    """So that a drawn rollout stands for those that are neither drawn nor asked for."""
+    groups, truth = random_groups(seed)
+
+    def asked(rate: float, number: int) -> tuple[set[tuple[str, int]], set[tuple[str, int]]]:
+        """All that the planner wants in the end, and the sample."""
+        now = [replace(group, content=f"{number} {group.group_id}".encode()) for group in groups]
+        wanted = [frozenset[int]() for _ in now]
+        asked_for: set[tuple[str, int]] = set()
+        while True:
+            now = [with_audit(group, rate, known) for group, known in zip(now, wanted, strict=True)]
+            choice = label_plan(now, 1000)
+            wanted = [audit.wanted for audit in choice.audits]
+            if not choice.plan:
+                break
+            asked_for |= {
+                (label.group_id, label.rollout_index)
+                for label in choice.plan
+                if label.reason is not PlanReason.CALIBRATION
+            }
+            now = told(now, truth, places(choice.plan))
+        asked_for |= {(g.group_id, i) for g, audit in zip(now, choice.audits, strict=True) for i in audit.wanted}
+        sample = {(g.group_id, i) for g, audit in zip(now, choice.audits, strict=True) for i in audit.sample}
+        return asked_for, sample
+
+    alone, nothing = asked(0.0, 0)
+    assert nothing == set()
+    for number in range(3):
+        wanted, sample = asked(0.4, number)
+        assert wanted == alone
+        assert sample
+        assert not sample & wanted
+
+
+def drawn(groups: list[OpenGroup], rate: float) -> list[tuple[str, int]]:
+    sample = audit_sample([with_audit(group, rate) for group in groups])
+    return [(one.group_id, one.rollout_index) for one in sample]
 
 
 def test_an_open_group_is_made_of_what_the_caller_sent() -> None:
@@ -210,3 +254,12 @@ def test_an_open_group_is_made_of_what_the_caller_sent() -> None:
         Group("0", Query("q", "id"), (Rollout("7"), Rollout(" "), Rollout("8"))),
     ):
         assert open_group(other, SEVENS).content != group.content
+
+
+def test_the_audit_of_a_plan_is_known_by_what_was_asked_and_answered() -> None:
+    planned, group = PlannedAudits(), Group("0", Query("q", "id"), (Rollout("7"), Rollout("8")))
+    assert planned.of(group) is None
+    planned.keep([group], [GroupAudit(0.1, frozenset({1}))])
+    labelled = Group("another id", group.query, (Rollout("7", label=1.0), Rollout("8")))
+    assert planned.of(labelled) == GroupAudit(0.1, frozenset({1}))
+    assert planned.of(Group("0", group.query, (Rollout("7"), Rollout("9")))) is None

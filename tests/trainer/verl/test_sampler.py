@@ -13,11 +13,12 @@ import pytest
 from memreward_client import (
     DomainTrust,
     FakeService,
+    Interval,
     MockTransport,
     Retries,
     RewardClient,
-    StandardErrors,
     TrustFigures,
+    TrustIntervals,
     TrustReport,
     Unreachable,
 )
@@ -64,7 +65,15 @@ def test_every_domain_is_told_beside_all_together() -> None:
     service = trusted()
     figures, predicted = TrustFigures(40, None, 0.5, None, None, None), TrustFigures(90, 0.25, None, None, None, None)
     math = DomainTrust(
-        "math", False, "The AUC is under the bound.", figures, predicted, StandardErrors(0.125, None, None), ()
+        "math",
+        False,
+        "The AUC is under the bound.",
+        figures,
+        predicted,
+        TrustIntervals(Interval(0.25, 0.75), None, None),
+        60,
+        None,
+        (),
     )
     service.trust = replace(service.trust, domains=(math,))
     follower = following(service)
@@ -76,7 +85,9 @@ def test_every_domain_is_told_beside_all_together() -> None:
         "memreward/trust/math/trusted": 0.0,
         "memreward/trust/math/predicted/rollouts": 90.0,
         "memreward/trust/math/predicted/share_abstained": 0.25,
-        "memreward/trust/math/standard_error/auc": 0.125,
+        "memreward/trust/math/predicted/auc_low": 0.25,
+        "memreward/trust/math/predicted/auc_high": 0.75,
+        "memreward/trust/math/predicted/audited": 60.0,
     }
 
 

@@ -18,7 +18,7 @@ import pytest
 import ray
 import torch
 
-from fake_engine import FakeEngine
+from fake_engine import TRUST, FakeEngine
 from memreward_client import NotScored
 from memreward_proto.records import Experience, ExperienceReceipt, StoredRollout
 from serving import Address, serving
@@ -256,12 +256,17 @@ def test_the_sampler_tells_where_the_rewards_of_a_step_come_from(start: Start, s
     step.run({"uid-t": ["123456", "12", "unsure", "1234567"], "uid-u": ["12345678", "1", "12", "123"]})
     # The rollouts were there before they were sampled, so the answer may still be on its way.
     step.sampler.trust.settled()
-    trust = service.engine.trust()
+    trust = TRUST
     told = {f"memreward/trust/{name}": value for name, value in asdict(trust.overall).items()}
     for domain in trust.domains:
         figures = asdict(domain.figures) | {"trusted": domain.trusted}
         figures |= {f"predicted/{name}": value for name, value in asdict(domain.predicted).items()}
-        figures |= {f"standard_error/{name}": value for name, value in asdict(domain.standard_error).items()}
+        figures |= {
+            f"predicted/{name}_{end}": value
+            for name, interval in asdict(domain.interval).items()
+            for end, value in (interval or {}).items()
+        }
+        figures["predicted/audited"] = domain.audited
         told |= {f"memreward/trust/{domain.domain}/{name}": value for name, value in figures.items()}
     assert len(told) > 6
     assert step.metrics | step.sampler.trust.metrics() == {

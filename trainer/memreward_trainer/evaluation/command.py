@@ -75,12 +75,13 @@ TRUSTED = Kind(
         "auc": "AUC",
         "false_positive_rate": "FPR",
         "false_negative_rate": "FNR",
-        "calibration_error": "ECE",
+        "audited": "audited",
+        "given": "given",
     },
-    f"{LABELS:.0%} of the rollouts that arrive after training are labelled: asked for by the planner, at random, or "
-    f"whole groups (means of {DRAWS} draws). Truth and estimate are of the predicted rewards; off by: mean distance of "
-    "the two; std. error: how far the service says it is; in std. errors: their ratio, root mean square; labelled: "
-    "the plain figures over labelled rollouts, each predicted without its own label.",
+    f"{LABELS:.0%} of the rollouts that arrive after training are labelled, {DRAWS} times anew: by chance, of whole "
+    "groups, or asked for by the planner. Truth and estimate are of the predicted rewards; width: of the 95% interval; "
+    "holds: share of the draws whose interval holds the truth; audited: rollouts that the estimate rests on; given: "
+    "share of the draws in which these are enough for one.",
     "auc",
     "AUC",
 )
@@ -97,7 +98,7 @@ def evaluate(
     """Score the rollouts of `file` whose labels a budget does not buy, print the comparison, write JSON.
 
     `planner`: how many of all rewards are right when the planner spends the budget, and when it is spent at random.
-    `trust`: how near the trust that the service tells comes to the truth, on the queries that the budget does not buy.
+    `trust`: how often the intervals of trust hold the truth, on the queries that the budget does not buy.
     `curve`: for the budgets of curve.py instead of `budget`, drawn as a PNG beside the JSON. `behaviour`: programs
     without an answer key are run first, to be compared by what they do; else by their text. The JSON goes to `output`,
     by default memreward-evaluate-<file>-<regime>.json in the current folder.

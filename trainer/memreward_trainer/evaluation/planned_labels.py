@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -20,14 +21,14 @@ from memreward_service.belief.metrics import auc
 from memreward_service.belief.posterior import KeyPosterior, agreement_probability, belief_about
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.groups.batch import parse_group
-from memreward_service.labels.planner import OpenGroup, label_plan
+from memreward_service.labels.planner import OpenGroup, audit_rate, label_plan, with_audit
 from memreward_trainer.evaluation.comparison import Progress, engine_beliefs, engine_probabilities
 from memreward_trainer.evaluation.splits import Split, flat, only_labels
 
 ROUNDS = 30
 """In how many requests a half of the budget is spent: a group is asked for one label in each."""
 CALIBRATION_SHARE = 0.03
-"""Of the labels, those that go to rollouts drawn at random."""
+"""Of the labels, those that go to the audit."""
 PLANNER = "label planner"
 AGREEMENT = "planner, no network"
 RANDOM = "random labels"
@@ -108,20 +109,30 @@ def _at_random(
     return Spending(known, asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress)))
 
 
-def spend(queries: Sequence[Experience], beliefs: Sequence[KeyPosterior], known: Known, labels: int) -> None:
-    """Ask for labels until `labels` are known in all, or no label is expected to change a reward."""
+def spend(
+    queries: Sequence[Experience], beliefs: Sequence[KeyPosterior], known: Known, labels: int,
+    audit_share: float = CALIBRATION_SHARE,
+) -> list[tuple[int, int]]:  # fmt: skip
+    """Ask for labels until `labels` are known in all, or no label is expected to change a reward. Returns which were
+    asked for, (query, rollout), in order."""
     places = {experience.query.id: place for place, experience in enumerate(queries)}
+    wanted = [frozenset[int]() for _ in queries]
     step = max(1, (labels - _count(known)) // ROUNDS)
+    asked: list[tuple[int, int]] = []
     while (left := labels - _count(known)) > 0:
         groups = [
             OpenGroup(experience.query.id, belief, _labels(experience, seen))
             for experience, belief, seen in zip(queries, beliefs, known, strict=True)
         ]
-        plan = label_plan(groups, min(step, left), CALIBRATION_SHARE)
-        if not plan:
-            return
-        for label in plan:
-            known[places[label.group_id]][label.rollout_index] = True
+        rate = audit_rate(groups, min(step, left), audit_share)
+        choice = label_plan(list(map(with_audit, groups, repeat(rate), wanted)), min(step, left))
+        wanted = [audit.wanted for audit in choice.audits]
+        for label in choice.plan:
+            asked.append((places[label.group_id], label.rollout_index))
+            known[asked[-1][0]][label.rollout_index] = True
+        if not choice.plan:
+            break
+    return asked
 
 
 def _split(queries: Sequence[Experience], known: Known) -> Split:

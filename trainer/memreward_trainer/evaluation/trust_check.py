@@ -1,150 +1,152 @@
-"""How near the trust that the service tells comes to the truth, on groups that arrive after training.
+"""How often the intervals of trust hold the truth, on groups that arrive after training.
 
 The network is trained on the queries that the budget buys, as in regime queries. The other groups arrive, and LABELS of
-their rollouts become known: those that the planner asks for, random ones, or all of some groups. From these labels the
-service tells its trust (GET /v1/trust); the truth is what all the other labels say of the rewards that it predicted.
+their rollouts become known: by chance, of whole groups, or those that the planner asks for, of which a share is its
+audit. From these labels the service says how good the rewards are that it predicted (GET /v1/trust); the truth is what
+all the other labels say. Labels are drawn DRAWS times over the same predictions.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
 from memreward_proto.errors import InvalidArgument
-from memreward_proto.records import DomainTrust, Experience, Group, StandardErrors, TrustFigures
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_proto.records import DomainTrust, Experience, Group, TrustFigures
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.settings import Settings
-from memreward_service.trust.estimate import answered_groups
-from memreward_service.trust.figures import figures_of
-from memreward_service.trust.window import Trust, comparisons
+from memreward_service.trust.figures import FIGURES, figures_of
+from memreward_service.trust.trust import domain_trust
+from memreward_service.trust.window import AnsweredGroup, Drawn, answered_group, predicted
 from memreward_trainer.evaluation.comparison import Progress, engine_beliefs
-from memreward_trainer.evaluation.planned_labels import Known, spend
-from memreward_trainer.evaluation.splits import flat, queries_split
+from memreward_trainer.evaluation.planned_labels import CALIBRATION_SHARE, Known, spend
+from memreward_trainer.evaluation.splits import queries_split
 
 LABELS = 0.17
 """Share of the arriving rollouts whose labels become known."""
-DRAWS = 12
-"""How often labels are drawn by chance."""
-FIGURES = ("auc", "false_positive_rate", "false_negative_rate", "calibration_error")
+DRAWS = 200
+"""How often labels are drawn."""
+AUDIT_SHARES = (CALIBRATION_SHARE, 0.3)
+"""Of the planner's labels, those that are its audit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
-    """Groups that came after training, each with what was believed of it before any of its labels."""
-
-    queries: tuple[Experience, ...]
-    beliefs: tuple[KeyPosterior, ...]
+Groups = Sequence[AnsweredGroup]
+"""Groups that came after training, with all their labels."""
+Chosen = list[tuple[list[bool], Drawn | None]]
+"""For each of the groups: whose labels become known, and what a planner drew of it, if there was one."""
+Choose = Callable[[Groups, np.random.Generator], Chosen]
 
 
 def trust_figures(
     queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
 ) -> dict[str, dict[str, float]]:
-    """By way of choosing labels: the truth, what is estimated, how far that is off and how far it says it is, and the
-    figures over labelled rollouts; where chance chooses, means over DRAWS. Raises InvalidArgument for several domains.
-    """
+    """By way of choosing labels, means over the draws: the truth, the estimate, the width of its interval, and how
+    often this holds the truth; with how many rollouts are audited, and in how many draws these are enough.
+    Raises InvalidArgument for several domains."""
     if len(domains := sorted({experience.query.domain for experience in queries})) > 1:
         raise InvalidArgument(
-            f"The file has queries of {' and '.join(domains)}, and trust is told by domain: keep one of them in it."
+            f"The file has queries of {' and '.join(domains)}, and trust is given by domain: keep one of them in it."
         )
     split = queries_split(queries, budget, seed)
-    beliefs = asyncio.run(engine_beliefs(split, encoder, seed, epochs, progress))
+    beliefs = asyncio.run(engine_beliefs(split, encoder, seed, epochs, lambda share: progress(share / 2)))
     labelled = {experience.query.id: experience for experience in queries}
-    arrived = Arrived(tuple(labelled[experience.query.id] for experience in split.asked), tuple(beliefs))
-    ways: dict[str, tuple[Callable[[Arrived, int], Known], int]] = {
-        "planner": (_planned, 1), "random": (_at_random, DRAWS), "groups": (_groups, DRAWS),
-    }  # fmt: skip
+    asked = [labelled[experience.query.id] for experience in split.asked]
+    arrived = [answered_group(_group(one), belief) for one, belief in zip(asked, beliefs, strict=True)]
+    ways: dict[str, Choose] = {"chance": by_chance, "whole groups": whole_groups}
+    order = spend(asked, beliefs, _unknown(arrived), _labels(arrived), audit_share=0.0)
+    ways |= {f"planner, {share:.0%} audited": partial(planned, order=order, share=share) for share in AUDIT_SHARES}
     rows: dict[str, dict[str, float]] = {}
-    for way, (choose, draws) in ways.items():
-        drawn = [told(arrived, choose(arrived, seed * DRAWS + draw)) for draw in range(draws)]
-        off = [_off(truth, report.predicted, report.standard_error) for truth, report in drawn]
-        named = {
-            "truth": _means([_defined(truth) for truth, _ in drawn]),
-            "estimate": _means([_defined(report.predicted) for _, report in drawn]),
-            "off by": _means([{name: abs(distance) for name, (distance, _) in each.items()} for each in off]),
-            "std. error": _means([_defined(report.standard_error) for _, report in drawn]),
-            "in std. errors": _in_standard_errors(off),
-            "labelled": _means([_defined(report.figures) for _, report in drawn]),
-        }
-        rows |= {f"{way}: {what}": row for what, row in named.items()}
+    for place, (way, choose) in enumerate(ways.items()):
+        reports = []
+        for draw in range(DRAWS):
+            reports.append(measured(arrived, choose(arrived, np.random.default_rng([seed, draw]))))
+            progress((1 + (place + (draw + 1) / DRAWS) / len(ways)) / 2)
+        rows |= {f"{way}: {what}": row for what, row in summary(reports).items()}
     return rows
 
 
-def _off(truth: TrustFigures, estimate: TrustFigures, error: StandardErrors) -> dict[str, tuple[float, float | None]]:
-    """By figure that both have: how far the estimate is off, and its standard error where it has one."""
-    right, said, errors = _defined(truth), _defined(estimate), _defined(error)
-    return {name: (said[name] - right[name], errors.get(name)) for name in FIGURES if name in right and name in said}
-
-
-def _means(draws: Sequence[dict[str, float]]) -> dict[str, float]:
-    """Of each figure, over the draws that have it."""
-    found = {name: [draw[name] for draw in draws if name in draw] for name in FIGURES}
-    return {name: float(np.mean(values)) for name, values in found.items() if values}
-
-
-def _in_standard_errors(off: Sequence[dict[str, tuple[float, float | None]]]) -> dict[str, float]:
-    """Of each figure: the root mean square of distances in units of their standard errors."""
-    squares = [{name: (far / error) ** 2 for name, (far, error) in draw.items() if error} for draw in off]
-    return {name: float(np.sqrt(value)) for name, value in _means(squares).items()}
-
-
-def told(arrived: Arrived, known: Known) -> tuple[TrustFigures, DomainTrust]:
-    """The truth about the predicted rollouts, and what the service tells once it has the `known` labels."""
-    count = sum(map(len, known))
-    settings = Settings(trust_window=count, trust_min_rollouts=1)
+def measured(arrived: Groups, chosen: Chosen) -> tuple[TrustFigures, DomainTrust]:
+    """The truth about the rewards that are predicted once the chosen labels are known, and what the service says."""
     groups = [
-        Group(str(place), experience.query, tuple(
-            stored.rollout if seen else replace(stored.rollout, label=None)
-            for stored, seen in zip(experience.rollouts, row, strict=True)
-        ))
-        for place, (experience, row) in enumerate(zip(arrived.queries, known, strict=True))
-    ]  # fmt: skip
-    trust = Trust(settings)
-    answered = answered_groups(groups, arrived.beliefs)
-    trust.record(comparisons(groups, arrived.beliefs), answered)
-    (domain,) = trust.report().domains
-    labels = {id(belief): experience for belief, experience in zip(arrived.beliefs, arrived.queries, strict=True)}
-    right, said = [], []
-    for group in answered:
-        rows = list(group.predicted)
-        said.append(group.belief.probability(group.labels)[rows])
-        right.append([float((labels[id(group.belief)].rollouts[row].rollout.label or 0.0) >= 0.5) for row in rows])
-    return figures_of(flat(right), np.concatenate(said), settings), domain
+        replace(
+            group,
+            labels=tuple(label if seen else None for label, seen in zip(group.labels, known, strict=True)),
+            audit=audit,
+        )
+        for group, (known, audit) in zip(arrived, chosen, strict=True)
+    ]
+    settings = Settings()
+    true = [group.labels[index] for group, now in zip(arrived, groups, strict=True) for index in now.predicted]
+    truth = figures_of(np.array(true, dtype=np.float64), predicted(groups), settings)
+    return truth, domain_trust(groups[0].domain, groups, settings)
 
 
-def _planned(arrived: Arrived, seed: int) -> Known:
-    del seed
-    known = _unknown(arrived)
-    spend(arrived.queries, arrived.beliefs, known, _labels(known))
-    return known
+def by_chance(arrived: Groups, random: np.random.Generator) -> Chosen:
+    """Rollouts drawn at random."""
+    seen = np.arange(sum(len(group.labels) for group in arrived)) < _labels(arrived)
+    parts = np.split(random.permutation(seen), np.cumsum([len(group.labels) for group in arrived])[:-1])
+    return [(part.tolist(), None) for part in parts]
 
 
-def _at_random(arrived: Arrived, seed: int) -> Known:
-    known = _unknown(arrived)
-    places = [(group, index) for group, row in enumerate(known) for index in range(len(row))]
-    for place in np.random.default_rng(seed).permutation(len(places))[: _labels(known)]:
-        group, index = places[place]
+def whole_groups(arrived: Groups, random: np.random.Generator) -> Chosen:
+    """All rollouts of groups that are drawn at random."""
+    seen = random.permutation(np.arange(len(arrived)) < round(LABELS * len(arrived)))
+    return [([bool(each)] * len(group.labels), None) for group, each in zip(arrived, seen, strict=True)]
+
+
+def planned(arrived: Groups, random: np.random.Generator, order: Sequence[tuple[int, int]], share: float) -> Chosen:
+    """An audit of that share of the labels, and the labels that the planner asks for, in the `order` that it asks in:
+    it does not depend on the audit."""
+    rate = share * LABELS
+    known = [(random.random(len(group.labels)) < rate).tolist() for group in arrived]
+    audited = [{index for index, seen in enumerate(row) if seen} for row in known]
+    left = _labels(arrived) - sum(map(len, audited))
+    wanted = []
+    for group, index in order:
+        if left <= 0:
+            break
+        left -= not known[group][index]
         known[group][index] = True
-    return known
+        wanted.append((group, index))
+    for group, index in wanted:
+        audited[group].discard(index)
+    return [(row, Drawn(rate, frozenset(rows))) for row, rows in zip(known, audited, strict=True)]
 
 
-def _groups(arrived: Arrived, seed: int) -> Known:
-    known = _unknown(arrived)
-    for group in np.random.default_rng(seed).permutation(len(known))[: round(LABELS * len(known))]:
-        known[group] = [True] * len(known[group])
-    return known
+def summary(reports: Sequence[tuple[TrustFigures, DomainTrust]]) -> dict[str, dict[str, float]]:
+    """Means over the draws; of draws without an estimate only `audited` and `given` say something."""
+    rows: dict[str, dict[str, float]] = {"truth": {}, "estimate": {}, "width": {}, "holds": {}}
+    for name in FIGURES:
+        draws = [
+            (truth, value, interval.low, interval.high)
+            for true, said in reports
+            if (truth := getattr(true, name)) is not None
+            and (value := getattr(said.predicted, name)) is not None
+            and (interval := getattr(said.interval, name)) is not None
+        ]
+        if draws:
+            truth, value, low, high = np.array(draws).T
+            rows["truth"][name], rows["estimate"][name] = float(truth.mean()), float(value.mean())
+            rows["width"][name] = float((high - low).mean())
+            rows["holds"][name] = float(((low <= truth + 1e-9) & (truth <= high + 1e-9)).mean())
+    counts = {
+        "audited": float(np.mean([said.audited for _, said in reports])),
+        "given": float(np.mean([said.too_few is None for _, said in reports])),
+    }
+    return {name: row | counts for name, row in rows.items()}
 
 
-def _unknown(arrived: Arrived) -> Known:
-    return [[False] * len(experience.rollouts) for experience in arrived.queries]
+def _group(experience: Experience) -> Group:
+    return Group(experience.query.id, experience.query, tuple(stored.rollout for stored in experience.rollouts))
 
 
-def _labels(known: Known) -> int:
-    return round(LABELS * sum(map(len, known)))
+def _unknown(arrived: Groups) -> Known:
+    return [[False] * len(group.labels) for group in arrived]
 
 
-def _defined(figures: TrustFigures | StandardErrors) -> dict[str, float]:
-    return {name: value for name, value in asdict(figures).items() if name in FIGURES and value is not None}
+def _labels(arrived: Groups) -> int:
+    return round(LABELS * sum(len(group.labels) for group in arrived))

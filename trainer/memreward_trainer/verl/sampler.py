@@ -7,7 +7,7 @@ step, which users may bring: this is verl's own sampler, which tells beside the 
     memreward/trust/{rollouts,share_abstained,auc,false_positive_rate,false_negative_rate,calibration_error}
     memreward/trust/<domain>/{trusted, and the same}
     memreward/trust/<domain>/predicted/{the same}
-    memreward/trust/<domain>/standard_error/{auc,false_positive_rate,false_negative_rate}
+    memreward/trust/<domain>/predicted/{audited, and auc,false_positive_rate,false_negative_rate each with _low,_high}
 
 where the second line is the overall trust of the service (GET /v1/trust) over labelled rollouts, the third that in each
 domain, the fourth what is estimated of the rewards that were predicted, and the last how far off that is. It is asked
@@ -30,7 +30,7 @@ from typing import Any
 import transfer_queue  # type: ignore[import-untyped]
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
-from memreward_client import MemRewardError, Retries, RewardClient, StandardErrors, TrustFigures, TrustReport
+from memreward_client import MemRewardError, Retries, RewardClient, TrustFigures, TrustIntervals, TrustReport
 from memreward_trainer.adapter.connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,8 @@ class TrustFollower:
         for each in told.domains:
             metrics |= _named(f"memreward/trust/{each.domain}", each.figures)
             metrics |= _named(f"memreward/trust/{each.domain}/predicted", each.predicted)
-            metrics |= _named(f"memreward/trust/{each.domain}/standard_error", each.standard_error)
+            metrics |= _ends(f"memreward/trust/{each.domain}/predicted", each.interval)
+            metrics[f"memreward/trust/{each.domain}/predicted/audited"] = float(each.audited)
             metrics[f"memreward/trust/{each.domain}/trusted"] = float(each.trusted)
         return metrics
 
@@ -106,7 +107,17 @@ class TrustFollower:
                 logger.warning("The service did not tell its trust, so it is not among the metrics: %s", error)
 
 
-def _named(prefix: str, figures: TrustFigures | StandardErrors) -> dict[str, float]:
+def _ends(prefix: str, intervals: TrustIntervals) -> dict[str, float]:
+    found = {name: getattr(intervals, name) for name in ("auc", "false_positive_rate", "false_negative_rate")}
+    return {
+        f"{prefix}/{name}_{end}": getattr(interval, end)
+        for name, interval in found.items()
+        if interval is not None
+        for end in ("low", "high")
+    }
+
+
+def _named(prefix: str, figures: TrustFigures) -> dict[str, float]:
     return {f"{prefix}/{name}": float(value) for name, value in asdict(figures).items() if value is not None}
 
 

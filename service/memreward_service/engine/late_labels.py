@@ -1,0 +1,107 @@
+"""Labels that come after the answer (POST /v1/labels): compared with predictions as a label inside a group is.
+
+Where the rollout was predicted a while ago, its group in the window of trust gets the label. Else the stored rollouts
+of its query and training step are the group: the model is asked about them as if they came now, with the labels that
+are known. All this goes on behind the answer to the caller.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from memreward_proto.errors import MemRewardError
+from memreward_proto.records import Experience, Group, Label
+from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.store import ExperienceStore
+from memreward_service.trust.trust import Trust
+from memreward_service.trust.window import Drawn, answered_group
+
+GROUPS_AT_ONCE = 16
+"""Stored groups that one forward pass is asked about, so that callers do not wait behind many."""
+
+MOST_ROLLOUTS = 256
+"""Of a stored group, the last ones."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGroup:
+    """The stored rollouts of one query and training step, and which of them were labelled `late`."""
+
+    group: Group
+    step: int | None
+    late: frozenset[int]
+
+
+class LateLabels:
+    """Compares in the background. Lives on one event loop. `believe` is what the model says of groups before any of
+    their labels, None where no model is served."""
+
+    def __init__(
+        self,
+        store: ExperienceStore,
+        trust: Trust,
+        believe: Callable[[Sequence[Group]], Awaitable[Sequence[KeyPosterior] | None]],
+    ) -> None:
+        self._store = store
+        self._trust = trust
+        self._believe = believe
+        self._comparing: set[asyncio.Task[None]] = set()
+
+    def add(self, labels: Sequence[Label]) -> None:
+        """Take labels over that are stored."""
+        task = asyncio.get_running_loop().create_task(self._compare(labels), name="late-labels")
+        self._comparing.add(task)
+        task.add_done_callback(self._comparing.discard)
+
+    async def compared(self) -> None:
+        """Wait until all that was taken over is compared."""
+        while self._comparing:
+            await asyncio.wait(set(self._comparing))
+
+    async def close(self) -> None:
+        """Give up what is not compared yet."""
+        for task in self._comparing:
+            task.cancel()
+        await self.compared()
+
+    async def _compare(self, labels: Sequence[Label]) -> None:
+        ids = {label.rollout_id for label in labels}
+        try:
+            queries = await asyncio.to_thread(lambda: self._store.load(self._store.query_ids_of(ids)))
+            answered = [found for experience in queries for found in self._unanswered(experience, ids)]
+            for begin in range(0, len(answered), GROUPS_AT_ONCE):
+                part = answered[begin : begin + GROUPS_AT_ONCE]
+                beliefs = await self._believe([stored.group for stored in part])
+                if beliefs is None:
+                    return
+                self._trust.record(
+                    answered_group(stored.group, belief, None, stored.step, Drawn(None, stored.late), served=False)
+                    for stored, belief in zip(part, beliefs, strict=True)
+                )
+        except MemRewardError as error:
+            _log.warning("late labels were not compared with predictions: %s", error.message)
+        except Exception:
+            _log.exception("late labels were not compared with predictions")
+
+    def _unanswered(self, experience: Experience, ids: set[str]) -> list[StoredGroup]:
+        """The stored groups of those labelled rollouts that no answered group has."""
+        query = experience.query
+        late = {
+            stored.id: stored.step
+            for stored in experience.rollouts
+            if stored.id in ids
+            and stored.rollout.label is not None
+            and not self._trust.label(query.domain, query.text, stored.rollout.response, stored.rollout.label)
+        }
+        groups = []
+        for step in dict.fromkeys(late.values()):
+            rollouts = [stored for stored in experience.rollouts if stored.step == step][-MOST_ROLLOUTS:]
+            places = frozenset(place for place, stored in enumerate(rollouts) if stored.id in late)
+            group = Group(query.id, query, tuple(stored.rollout for stored in rollouts))
+            groups.append(StoredGroup(group, step, places))
+        return groups
