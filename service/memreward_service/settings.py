@@ -70,19 +70,19 @@ class Settings(BaseSettings):
     """Abstain where the probability is closer than this to the threshold; 0 never abstains."""
 
     calibration_share: float = Field(0.03, ge=0, le=1)
-    """Of the labels that are planned, the share that goes to rollouts drawn at random: they tell without bias how good
-    the rewards are."""
+    """Of the labels that are planned, the share that goes to an audit: rollouts drawn at random, whose labels say without
+    bias how good the rewards are."""
 
     trust_window: int = Field(2000, ge=1)
-    """Labelled rollouts of each domain, the last ones, whose labels are compared with predictions that did not see
-    them."""
+    """Rollouts of each domain whose groups are kept, the last ones, to say how good predictions are."""
     trust_min_auc: float | None = Field(None, ge=0, le=1)
-    """Abstain from all predictions of a domain while their AUC over that window is under this (default: off)."""
+    """Abstain from all predictions of a domain while the 95% interval of their AUC is wholly under this (default:
+    off)."""
     trust_max_false_positive_rate: float | None = Field(None, ge=0, le=1)
-    """Abstain from all predictions of a domain while their false-positive rate over that window is over this
+    """Abstain from all predictions of a domain while the 95% interval of their false-positive rate is wholly over this
     (default: off)."""
     trust_min_rollouts: int = Field(50, ge=1)
-    """Labelled rollouts of a domain from which the two bounds hold."""
+    """Audited rollouts of a domain from which figures are estimated, and the two bounds hold."""
 
     training_seeds: int = Field(3, ge=1, le=32)
     """Independent training runs; the best is kept by log loss on held-out queries."""

@@ -102,7 +102,9 @@ def test_a_label_that_comes_late_raises_the_memory_version(trained: Trained) -> 
     assert [(rollout["label"], rollout["label_source"]) for rollout in labelled] == [
         (0.25, "expert") if position == 2 else (None, None) for position in range(8)
     ]
+    before = service.get("/v1/trust")["overall"]["rollouts"]
     assert service.post("/v1/labels", late) == {"version": receipt["version"], "labels_changed": 0}
+    assert service.get("/v1/trust")["overall"]["rollouts"] == before > 0, "compared with its prediction, and once"
 
 
 def test_memory_is_searched_and_read(trained: Trained) -> None:

@@ -70,22 +70,25 @@ def test_the_planner_spends_the_same_labels_better_than_chance(
 
 
 @pytest.mark.slow
-def test_the_trust_that_is_told_is_measured_against_the_truth(
-    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+def test_how_often_the_intervals_of_trust_hold_the_truth(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("memreward_trainer.evaluation.trust_check.DRAWS", 40)
+    monkeypatch.setattr("memreward_trainer.evaluation.trust_check.AUDIT_SHARES", (0.0, 0.9))
     mean = run(file, tmp_path, "queries", trust=True)
-    rows = [
-        f"{way}: {row}"
-        for way in ("planner", "random", "groups")
-        for row in ("truth", "estimate", "off by", "std. error", "in std. errors", "labelled")
-    ]
-    assert list(mean) == rows
-    for way in ("planner", "random", "groups"):
-        truth, estimate, off = (mean[f"{way}: {row}"]["auc"]["mean"] for row in ("truth", "estimate", "off by"))
-        assert off == pytest.approx(abs(truth - estimate)) or (way != "planner" and off > abs(truth - estimate))
-        assert off < 0.1 or way == "groups", "11 groups are few"
-    assert mean["planner: truth"]["auc"]["mean"] > mean["groups: truth"]["auc"]["mean"], "labels of siblings help"
-    assert "off by" in capsys.readouterr().out
+    ways = "chance", "whole groups", "planner, 0% audited", "planner, 90% audited"
+    assert list(mean) == [f"{way}: {row}" for way in ways for row in ("truth", "estimate", "width", "holds")]
+    for way in ways:
+        figures = {row: mean[f"{way}: {row}"] for row in ("truth", "estimate", "width", "holds")}
+        if way == "planner, 0% audited":
+            assert {name: value["mean"] for name, value in figures["truth"].items()} == {"audited": 0.0, "given": 0.0}
+            continue
+        assert figures["truth"]["audited"]["mean"] >= 50
+        assert abs(figures["truth"]["auc"]["mean"] - figures["estimate"]["auc"]["mean"]) < 0.05
+        for name in ("auc", "false_positive_rate", "false_negative_rate"):
+            assert figures["holds"][name]["mean"] >= 0.9
+            assert 0 < figures["width"][name]["mean"] < 0.8
+    assert "95% interval" in capsys.readouterr().out
 
 
 @pytest.mark.slow
@@ -130,7 +133,7 @@ def test_wrong_options_say_what_to_use(file: Path, tmp_path: Path) -> None:
             run(file, tmp_path, trust=True, **other)  # type: ignore[arg-type]
     both = [*draw_rollouts(seed=1, queries=2), FileQuery("Why?", (FileRollout("So.", label=1.0),), domain="text")]
     write_rollout_file(file, both)
-    with pytest.raises(InvalidArgument, match="trust is told by domain: keep one of them"):
+    with pytest.raises(InvalidArgument, match="trust is given by domain: keep one of them"):
         run(file, tmp_path, "queries", trust=True)
 
 
