@@ -70,8 +70,8 @@ class Settings(BaseSettings):
     """Abstain where the probability is closer than this to the threshold; 0 never abstains."""
 
     calibration_share: float = Field(0.03, ge=0, le=1)
-    """Of the labels that are planned, the share that goes to an audit: rollouts drawn at random, whose labels say without
-    bias how good the rewards are."""
+    """Of the labels that are planned, the share that goes to an audit: rollouts drawn at random, whose labels say
+    without bias how good the rewards are."""
 
     trust_window: int = Field(2000, ge=1)
     """Rollouts of each domain whose groups are kept, the last ones, to say how good predictions are."""

@@ -85,7 +85,7 @@ async def test_no_call_uses_the_database_on_the_event_loop(
     job = await engine.start_training(TrainingOptions())
     await ended(engine, job.job_id)
     await engine.activate_model(model)
-    engine.trust()
+    await engine.trust()
     await engine.caught_up()
     await engine.stop()
     await empty.stop()
