@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from memreward_proto.errors import MemRewardError
 from memreward_proto.records import Experience, Group, Label
@@ -30,11 +30,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class StoredGroup:
-    """The stored rollouts of one query and training step, and which of them were labelled `late`."""
+    """The stored rollouts of one query and training step, and the places of those labelled `late`, by id."""
 
     group: Group
     step: int | None
-    late: frozenset[int]
+    late: dict[str, int]
 
 
 class LateLabels:
@@ -80,7 +80,11 @@ class LateLabels:
                 if beliefs is None:
                     return
                 self._trust.record(
-                    answered_group(stored.group, belief, None, stored.step, Drawn(None, stored.late), served=False)
+                    replace(
+                        answered_group(stored.group, belief, None, stored.step, served=False),
+                        audit=Drawn(None, frozenset(stored.late.values())),
+                        late=tuple(stored.late.items()),
+                    )
                     for stored, belief in zip(part, beliefs, strict=True)
                 )
         except MemRewardError as error:
@@ -91,17 +95,17 @@ class LateLabels:
     def _unanswered(self, experience: Experience, ids: set[str]) -> list[StoredGroup]:
         """The stored groups of those labelled rollouts that no answered group has."""
         query = experience.query
-        late = {
-            stored.id: stored.step
-            for stored in experience.rollouts
-            if stored.id in ids
-            and stored.rollout.label is not None
-            and not self._trust.label(query.domain, query.text, stored.rollout.response, stored.rollout.label)
-        }
+        late: dict[str, int | None] = {}
+        for stored in experience.rollouts:
+            text, label = stored.rollout.response, stored.rollout.label
+            if stored.id not in ids or label is None:
+                continue
+            if not self._trust.label(query.domain, query.text, text, stored.id, label):
+                late[stored.id] = stored.step
         groups = []
         for step in dict.fromkeys(late.values()):
             rollouts = [stored for stored in experience.rollouts if stored.step == step][-MOST_ROLLOUTS:]
-            places = frozenset(place for place, stored in enumerate(rollouts) if stored.id in late)
+            places = {stored.id: place for place, stored in enumerate(rollouts) if stored.id in late}
             group = Group(query.id, query, tuple(stored.rollout for stored in rollouts))
             groups.append(StoredGroup(group, step, places))
         return groups

@@ -62,10 +62,10 @@ class Trust:
                 self._windows.setdefault(group.domain, Window(self._settings.trust_window)).put(group)
                 self._change(group.domain)
 
-    def label(self, domain: Domain, query: str, response: str, label: float) -> bool:
-        """Take a late label of a rollout that was predicted; whether there is one in the window."""
+    def label(self, domain: Domain, query: str, response: str, stored_id: str, label: float) -> bool:
+        """Take a late label of a rollout that was predicted, and is stored under an id; whether the window has it."""
         window = self._windows.get(domain)
-        found = window is not None and window.label(hash((domain, query)), hash(response), label)
+        found = window is not None and window.label(hash((domain, query)), hash(response), stored_id, label)
         if found:
             self._change(domain)
         return found

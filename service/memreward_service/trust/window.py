@@ -52,6 +52,8 @@ class AnsweredGroup:
     served: bool = True
     audit: Drawn | None = None
     step: int | None = None
+    late: tuple[tuple[str, int], ...] = ()
+    """Which stored rollout, by id, each label that came late belongs to."""
 
     @property
     def known(self) -> list[int]:
@@ -150,16 +152,26 @@ class Window:
         while self._rollouts > self._limit and len(self._groups) > 1:
             self._drop(next(iter(self._groups)))
 
-    def label(self, query: int, rollout: int, label: float) -> bool:
-        """Take a label that came late for a rollout of an answered group: of the newest that has it, if possible one
-        without a label. Whether there is one. The group keeps its place."""
+    def label(self, query: int, rollout: int, stored_id: str, label: float) -> bool:
+        """Take a label that came late for a rollout of an answered group, which is stored under an id: of the newest
+        that has it, if possible one without a label. Whether there is one. The group keeps its place. The same id again
+        is the same rollout."""
         groups = [group for group in reversed(self._groups.values()) if group.query == query]
         places = [(group, i) for group in groups for i, text in enumerate(group.rollouts) if text == rollout]
         if not places:
             return False
-        group, index = next(((group, i) for group, i in places if group.labels[i] is None), places[0])
-        labels = (*group.labels[:index], label, *group.labels[index + 1 :])
-        self._groups[group.name] = replace(group, labels=labels)
+        known = [(group, i) for group, i in places if (stored_id, i) in group.late]
+        unlabelled = [(group, i) for group, i in places if group.labels[i] is None]
+        group, index = next(iter([*known, *unlabelled, *places]))
+        audit = group.audit
+        if audit is not None and audit.rate is None:
+            audit = Drawn(None, audit.rollouts | {index})
+        self._groups[group.name] = replace(
+            group,
+            audit=audit,
+            labels=(*group.labels[:index], label, *group.labels[index + 1 :]),
+            late=group.late if known else (*group.late, (stored_id, index)),
+        )
         return True
 
     def groups(self) -> list[AnsweredGroup]:
@@ -180,6 +192,7 @@ def _merged(before: AnsweredGroup, now: AnsweredGroup) -> AnsweredGroup:
     return replace(
         now, labels=tuple(labels), served=now.served or before.served, audit=audit,
         step=before.step if now.step is None else now.step,
+        late=tuple(dict.fromkeys((*before.late, *now.late))),
     )  # fmt: skip
 
 

@@ -134,10 +134,10 @@ async def test_a_late_label_counts_once_and_only_where_the_rollout_was_answered(
     trust.record([alone(1, None, 0.9)])
     group = group_of(1, NONE)
     said = group.rollouts[0].response
-    assert not trust.label(Domain.QA, group.query.text, said, 1.0)
-    assert not trust.label(Domain.MATH, group.query.text, "Something else.", 1.0)
+    assert not trust.label(Domain.QA, group.query.text, said, "id", 1.0)
+    assert not trust.label(Domain.MATH, group.query.text, "Something else.", "id", 1.0)
     for _ in range(2):
-        assert trust.label(Domain.MATH, group.query.text, said, 1.0)
+        assert trust.label(Domain.MATH, group.query.text, said, "id", 1.0)
         (domain,) = (await trust.report()).domains
         assert (domain.audited, domain.figures.rollouts, domain.predicted.rollouts) == (1, 1, 5)
     await trust.close()

@@ -150,14 +150,29 @@ def test_a_late_label_reaches_the_rollout_that_was_predicted() -> None:
     window.put(answered(FIRST, 2))
     query, rollout = window.groups()[0].query, window.groups()[0].rollouts[3]
     assert rollout is not None
-    assert window.label(query, rollout, 0.0)
+    assert window.label(query, rollout, "a", 0.0)
     first, second = window.groups()
     assert (first.labels, second.labels) == ((None, None, None, 0.0, None, None), tuple(FIRST))
     assert compared([first]).probability.tolist() == [BEFORE[3]]
-    assert window.label(query, rollout, 1.0), "known already: corrected, not counted twice"
+    assert window.label(query, rollout, "a", 1.0), "known already: corrected, not counted twice"
     assert window.groups()[0].labels[3] == 1.0
-    assert not window.label(query, hash("another answer"), 1.0)
-    assert not window.label(hash("another query"), rollout, 1.0)
+    assert not window.label(query, hash("another answer"), "a", 1.0)
+    assert not window.label(hash("another query"), rollout, "a", 1.0)
+
+
+def test_late_labels_of_equal_rollouts_are_told_apart_by_id() -> None:
+    group = group_of(1, NONE)
+    equal = replace(group, rollouts=(group.rollouts[0],) * 6)
+    window = Window(100)
+    window.put(answered_group(equal, BELIEF))
+    query, rollout = window.groups()[0].query, window.groups()[0].rollouts[0]
+    assert rollout is not None
+    for stored_id, label in (("a", 1.0), ("b", 0.0), ("a", 1.0), ("b", 0.25)):
+        assert window.label(query, rollout, stored_id, label)
+    assert window.groups()[0].labels == (1.0, 0.25, None, None, None, None)
+    window.put(answered_group(equal, BELIEF))
+    assert window.label(query, rollout, "b", 0.5)
+    assert window.groups()[0].labels == (1.0, 0.5, None, None, None, None), "also after it was answered again"
 
 
 def test_late_labels_of_a_stored_group_add_up() -> None:
@@ -167,3 +182,7 @@ def test_late_labels_of_a_stored_group_add_up() -> None:
     (group,) = window.groups()
     assert (group.audited, group.known) == ([1, 2], [0, 1, 2])
     assert group.rate is None
+    rollout = group.rollouts[4]
+    assert rollout is not None
+    assert window.label(group.query, rollout, "id", 1.0)
+    assert window.groups()[0].audited == [1, 2, 4]
