@@ -8,9 +8,9 @@ import pytest
 
 from memreward_trainer.sandbox import launch
 from memreward_trainer.sandbox.answers import Answer
+from memreward_trainer.sandbox.inside.literals import encode
 from memreward_trainer.sandbox.isolation import STRONGEST_FIRST, SandboxUnavailable
 from memreward_trainer.sandbox.limits import Limits
-from memreward_trainer.sandbox.literals import encode
 from memreward_trainer.sandbox.sandbox import LocalSandbox
 
 LIMITS = Limits(cpu_seconds=2, wall_seconds=60, call_seconds=0.3, memory_bytes=256 * 2**20)

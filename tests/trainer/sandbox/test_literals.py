@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from memreward_trainer.sandbox.literals import NotPlain, Opaque, TooLarge, decode, encode, holds_opaque
+from memreward_trainer.sandbox.inside.literals import NotPlain, Opaque, TooLarge, decode, encode, holds_opaque
 
 VALUES = [
     None, True, 0, -7, 2**80, -(2**53), 1.5, -0.25, math.inf, -math.inf, "", "ü\ud800\n", b"\x00\xff", bytearray(b"a"),

@@ -9,9 +9,9 @@ import pytest
 from memreward_trainer.sandbox import isolation as isolations
 from memreward_trainer.sandbox import sandbox as sandboxes
 from memreward_trainer.sandbox.answers import AnswerKind
+from memreward_trainer.sandbox.inside.literals import encode
 from memreward_trainer.sandbox.isolation import Isolation, SandboxUnavailable
 from memreward_trainer.sandbox.limits import Limits
-from memreward_trainer.sandbox.literals import encode
 from memreward_trainer.sandbox.sandbox import LocalSandbox
 
 

@@ -4,7 +4,7 @@ import struct
 
 import pytest
 
-from memreward_trainer.sandbox.system_calls import MACHINES, REFUSED, filter_program
+from memreward_trainer.sandbox.inside.system_calls import MACHINES, REFUSED, filter_program
 
 ALLOW, KILL, REFUSE, UNKNOWN = 0x7FFF0000, 0x80000000, 0x00050001, 0x00050026
 

@@ -27,8 +27,8 @@ from memreward_trainer.behaviour import inputs as behaviour_inputs
 from memreward_trainer.behaviour import values as behaviour_values
 from memreward_trainer.behaviour.inputs import input_sets
 from memreward_trainer.sandbox.answers import Answer, AnswerKind
+from memreward_trainer.sandbox.inside.literals import encode
 from memreward_trainer.sandbox.limits import Limits
-from memreward_trainer.sandbox.literals import encode
 from memreward_trainer.sandbox.query_code import QueryCode, query_code
 from memreward_trainer.sandbox.sandbox import Sandbox
 from memreward_trainer.verifiers.code_verifier import python_program

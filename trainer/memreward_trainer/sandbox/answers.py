@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from memreward_trainer.sandbox.literals import decode
+from memreward_trainer.sandbox.inside.literals import decode
 
 
 class AnswerKind(StrEnum):

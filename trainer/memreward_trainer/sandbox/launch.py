@@ -35,9 +35,9 @@ exec(compile({main!r}, "__main__", "exec"))
 
 @lru_cache(maxsize=8)
 def python_source(main: str) -> str:
-    """One source with the module `main` of this folder and all it needs."""
-    folder = Path(__file__).parent
-    modules = [(f"{__package__}.{name}", (folder / f"{name}.py").read_text(encoding="utf-8")) for name in SHARED]
+    """One source with the module `main` of the folder inside and all it needs."""
+    folder = Path(__file__).parent / "inside"
+    modules = [(f"{__package__}.inside.{name}", (folder / f"{name}.py").read_text(encoding="utf-8")) for name in SHARED]
     return _START.format(modules=modules, main=(folder / f"{main}.py").read_text(encoding="utf-8"))
 
 

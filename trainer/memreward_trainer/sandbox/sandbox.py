@@ -19,6 +19,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from memreward_trainer.sandbox.answers import Answer, AnswerKind, ScriptEnd
+from memreward_trainer.sandbox.inside.script_runner import UNCONFINED
 from memreward_trainer.sandbox.isolation import (
     STRONGEST_FIRST,
     Isolation,
@@ -31,7 +32,6 @@ from memreward_trainer.sandbox.launch import python_command
 from memreward_trainer.sandbox.limits import Limits
 from memreward_trainer.sandbox.process import OutputTooLarge, ProcessEnded, SandboxProcess, TimeUp
 from memreward_trainer.sandbox.program import Program, program_job
-from memreward_trainer.sandbox.script_runner import UNCONFINED
 
 MESSAGE_BYTES = 16_384
 """Room for what is not the value in one line of a process."""

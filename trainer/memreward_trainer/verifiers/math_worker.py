@@ -19,7 +19,7 @@ import sys
 
 from math_verify import parse, verify
 
-from memreward_trainer.sandbox.system_calls import PR_SET_PDEATHSIG, process_control
+from memreward_trainer.sandbox.inside.system_calls import PR_SET_PDEATHSIG, process_control
 
 MEMORY_BYTES = 4 * 2**30
 """Address space of the process, most of it the library's own."""

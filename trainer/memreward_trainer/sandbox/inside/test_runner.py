@@ -21,9 +21,9 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn, TextIO
 
-from memreward_trainer.sandbox.confinement import limit_resources, protocol_pipes
-from memreward_trainer.sandbox.literals import NotPlain, TooLarge, decode, encode, holds_opaque
-from memreward_trainer.sandbox.system_calls import PR_SET_PDEATHSIG, process_control
+from memreward_trainer.sandbox.inside.confinement import limit_resources, protocol_pipes
+from memreward_trainer.sandbox.inside.literals import NotPlain, TooLarge, decode, encode, holds_opaque
+from memreward_trainer.sandbox.inside.system_calls import PR_SET_PDEATHSIG, process_control
 
 PR_SET_DUMPABLE = 4
 REASON_CHARS = 300

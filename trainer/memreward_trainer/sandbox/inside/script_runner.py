@@ -12,7 +12,7 @@ import os
 import random
 import sys
 
-from memreward_trainer.sandbox.confinement import confine
+from memreward_trainer.sandbox.inside.confinement import confine
 
 UNCONFINED = 97
 """Exit status where the isolation could not be set up; the reason is on the standard error."""

@@ -17,8 +17,8 @@ import resource
 import signal
 from typing import Any, TextIO
 
-from memreward_trainer.sandbox.landlock import drop_capabilities, restrict_files
-from memreward_trainer.sandbox.system_calls import (
+from memreward_trainer.sandbox.inside.landlock import drop_capabilities, restrict_files
+from memreward_trainer.sandbox.inside.system_calls import (
     PR_SET_NO_NEW_PRIVS,
     PR_SET_PDEATHSIG,
     process_control,

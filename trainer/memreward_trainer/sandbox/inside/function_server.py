@@ -21,8 +21,8 @@ import random
 import signal
 from typing import Any, TextIO
 
-from memreward_trainer.sandbox.confinement import confine, protocol_pipes
-from memreward_trainer.sandbox.literals import TooLarge, decode, encode
+from memreward_trainer.sandbox.inside.confinement import confine, protocol_pipes
+from memreward_trainer.sandbox.inside.literals import TooLarge, decode, encode
 
 MESSAGE_CHARS = 300
 """Characters kept of the message of an exception."""
