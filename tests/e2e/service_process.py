@@ -24,6 +24,10 @@ MEMREWARD = str(Path(sys.executable).with_name("memreward"))
 PATIENCE_SECONDS = 120.0
 """A start takes 8 s of a processor, which other tests share."""
 
+HTTP = httpx.Client(timeout=PATIENCE_SECONDS, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
+"""Kept, because httpx.get reads all certificates each time: 40 ms of a processor, for every look whether a service
+answers. No connection is kept: services are killed."""
+
 
 def clean_environment() -> dict[str, str]:
     """No setting of the surrounding shell, and no network: what the service needs is inside it."""
@@ -51,19 +55,19 @@ class ServiceProcess:
 
     def get(self, path: str, **params: Any) -> Any:
         """The JSON at `path`, which must be there."""
-        response = httpx.get(self.url + path, params=params, timeout=PATIENCE_SECONDS)
+        response = HTTP.get(self.url + path, params=params)
         assert response.is_success, response.text
         return response.json()
 
     def post(self, path: str, body: Any) -> Any:
         """The JSON that answers `body`, which must be taken."""
-        response = httpx.post(self.url + path, json=body, timeout=PATIENCE_SECONDS)
+        response = HTTP.post(self.url + path, json=body)
         assert response.is_success, response.text
         return response.json()
 
     def metric(self, sample: str) -> float:
         """The value of a sample of /metrics, written as there; 0 where it is absent."""
-        page = httpx.get(f"{self.url}/metrics", timeout=PATIENCE_SECONDS).text
+        page = HTTP.get(f"{self.url}/metrics").text
         found = [line.rsplit(" ", 1) for line in page.splitlines() if line.startswith(f"{sample} ")]
         return float(found[0][1]) if found else 0.0
 
@@ -80,7 +84,7 @@ class ServiceProcess:
 
     def until_ready(self) -> None:
         """Wait until the model that the folder holds answers."""
-        until(lambda: httpx.get(f"{self.url}/readyz", timeout=PATIENCE_SECONDS).status_code == 200)
+        until(lambda: HTTP.get(f"{self.url}/readyz").status_code == 200)
 
     def terminate(self) -> int:
         """SIGTERM, and the exit code that it leads to."""
@@ -133,7 +137,7 @@ def until(condition: Callable[[], bool]) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.02)
+        time.sleep(0.05)
 
 
 def free_ports() -> tuple[int, int]:
@@ -147,6 +151,6 @@ def free_ports() -> tuple[int, int]:
 def _answers(service: ServiceProcess) -> bool:
     assert service.process.poll() is None, f"the service ended: {service.log}"
     try:
-        return httpx.get(f"{service.url}/healthz", timeout=5).is_success
+        return HTTP.get(f"{service.url}/healthz", timeout=5).is_success
     except httpx.TransportError:
         return False

@@ -170,7 +170,7 @@ async def one_by_one(
     folder: Path,
     groups: list[dict[str, Any]],
     size: int,
-    run_id: str = "one-by-one",
+    run_id: str = "reward-workers",
     truths: Sequence[str] | None = None,
     compute_score: Any = None,
     *overrides: str,
