@@ -11,9 +11,12 @@ from memreward_proto.records import (
     Domain,
     DomainTrust,
     Experience,
+    ExperiencePage,
     ExperienceReceipt,
+    Explanation,
     Group,
     Interval,
+    JobError,
     JobStatus,
     Label,
     LabelCharge,
@@ -28,7 +31,6 @@ from memreward_proto.records import (
     PlanReason,
     Prediction,
     Rollout,
-    RolloutExplanation,
     RolloutReward,
     SampledRollout,
     Scored,
@@ -63,7 +65,7 @@ TRUST = TrustReport(
         DomainTrust(Domain.QA, True, None, _NONE, _SURE, _NO_INTERVALS, 3, _FEW, ()),
     ),
 )  # fmt: skip
-FAILED_JOB = TrainingJob("job-failed", JobStatus.FAILED, 0.5, {}, None, ("not_enough_labels", "Add 12 labels."))
+FAILED_JOB = TrainingJob("job-failed", JobStatus.FAILED, 0.5, {}, None, JobError("not_enough_labels", "Add 12 labels."))
 
 
 class FakeEngine:
@@ -147,7 +149,7 @@ class FakeEngine:
         if self.closing:
             raise Unavailable("The service is shutting down: send the rollout again when it is back.", retry_after=1.0)
         told = _prediction(submission.rollout, explain=False)
-        timed_out, request = submission.deadline_seconds == 0, None
+        timed_out, request = submission.deadline_ms == 0, None
         known = submission.rollout.label is not None or submission.no_label
         if submission.label_budget is not None and not known and not timed_out:
             told = Prediction(None, None, Status.LABEL_REQUESTED, None)
@@ -159,7 +161,7 @@ class FakeEngine:
             rollout_index=submission.rollout_index,
             group_size=submission.group_size,
             rollouts_present=1,
-            partial=submission.allow_partial,
+            partial=bool(submission.allow_partial),
             reward=None if timed_out else told.reward,
             probability=None if timed_out else told.probability,
             status=Status.TIMEOUT if timed_out else told.status,
@@ -176,14 +178,14 @@ class FakeEngine:
 
     async def add_experience(self, queries: Sequence[Experience]) -> ExperienceReceipt:
         self._may_fail("add_experience")
-        new = [each for each in queries if each.query.id not in self.experience]
-        self.experience.update((each.query.id, each) for each in queries)
+        new = [each for each in queries if each.id not in self.experience]
+        self.experience.update((each.id, each) for each in queries)
         return ExperienceReceipt(
             version=len(self.experience),
             queries_added=len(new),
             rollouts_added=sum(len(each.rollouts) for each in new),
-            labels_changed=sum(stored.rollout.label is not None for each in new for stored in each.rollouts),
-            query_ids=tuple(each.query.id for each in queries),
+            labels_changed=sum(stored.label is not None for each in new for stored in each.rollouts),
+            query_ids=tuple(each.id for each in queries),
             rollout_ids=tuple(tuple(stored.id for stored in each.rollouts) for each in queries),
         )
 
@@ -196,9 +198,10 @@ class FakeEngine:
         self.labels.extend(labels)
         return LabelReceipt(version=100 + len(self.labels), labels_changed=len(labels))
 
-    async def list_experience(self, after: str | None, limit: int) -> Sequence[Experience]:
+    async def list_experience(self, after: str | None, limit: int) -> ExperiencePage:
         ids = sorted(each for each in self.experience if after is None or each > after)
-        return [self.experience[each] for each in ids[:limit]]
+        page = [self.experience[each] for each in ids[:limit]]
+        return ExperiencePage(page, ids[limit - 1] if len(ids) > limit else None)
 
     async def query(self, query_id: str) -> Experience:
         if query_id not in self.experience:
@@ -247,7 +250,7 @@ def _scored(group: Group, explain: bool) -> ScoredGroup:
 
 
 def _prediction(rollout: Rollout, explain: bool) -> Prediction:
-    explanation = RolloutExplanation("27", "27", 2 / 3, 1, 0) if explain else None
+    explanation = Explanation("27", "27", 2 / 3, 1, 0) if explain else None
     if not rollout.response.strip():
         return Prediction(None, None, Status.INVALID, None)
     if rollout.label is not None:

@@ -32,7 +32,10 @@ from memreward_client.errors import (
     Unavailable,
     Unreachable,
 )
-from memreward_client.records import (
+from memreward_client.retries import Retries
+from memreward_client.testing.fake_service import FakeService
+from memreward_client.testing.mock_transport import MockTransport
+from memreward_proto.records import (
     Domain,
     DomainTrust,
     Experience,
@@ -73,9 +76,6 @@ from memreward_client.records import (
     TrustIntervals,
     TrustReport,
 )
-from memreward_client.retries import Retries
-from memreward_client.testing.fake_service import FakeService
-from memreward_client.testing.mock_transport import MockTransport
 
 __all__ = [
     "AsyncRewardClient",

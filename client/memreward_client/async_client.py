@@ -10,7 +10,10 @@ from typing import Self
 from memreward_client import calls
 from memreward_client.async_retry_loop import AsyncRetryLoop
 from memreward_client.configuration import Configuration
-from memreward_client.records import (
+from memreward_client.retries import Retries, Timeouts
+from memreward_client.transport.base import LOCAL_URL, AsyncTransport, parse_address
+from memreward_client.transport.open import async_connections
+from memreward_proto.records import (
     Experience,
     ExperiencePage,
     ExperienceReceipt,
@@ -29,9 +32,6 @@ from memreward_client.records import (
     TrainingJob,
     TrustReport,
 )  # fmt: skip
-from memreward_client.retries import Retries, Timeouts
-from memreward_client.transport.base import LOCAL_URL, AsyncTransport, parse_address
-from memreward_client.transport.open import async_connections
 
 
 class AsyncRewardClient:

@@ -7,14 +7,14 @@ import math
 import time
 from asyncio import sleep
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from memreward_client import calls
 from memreward_client.calls import Call
 from memreward_client.errors import DeadlineExceeded, MemRewardError, NotMemReward, TrainingFailed, Unreachable
-from memreward_client.records import RolloutReward, Submission, TrainingJob
 from memreward_client.retries import LEAST_SECONDS, Backoff, Retries, Timeouts
-from memreward_client.transport.base import AsyncTransport
+from memreward_client.transport.base import Answer, AsyncTransport
+from memreward_proto.records import RolloutReward, Submission, TrainingJob
 
 logger = logging.getLogger("memreward.client")
 
@@ -114,7 +114,7 @@ class AsyncRetryLoop:
             logger.warning("%s Trying again for %.0f more seconds.", error.message, backoff.left)
         return seconds
 
-    def _read(self, call: Call[Result], answer: dict[str, Any]) -> Result:
+    def _read(self, call: Call[Result], answer: Answer) -> Result:
         self._refusal_ends = False
         try:
             return call.read(answer)

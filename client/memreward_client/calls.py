@@ -1,41 +1,48 @@
 """READ FIRST: every call of a MemReward service, as data: where it goes over either transport, and what comes back.
 
 One call of `RewardClient` or `AsyncRewardClient` passes these files in this order:
-    records/             what goes in and what comes out, as frozen records
-    wire.py              records to the JSON of /v1 and back
+    memreward_proto/records/   what goes in and what comes out, as frozen records
     calls.py             here: the calls
     async_client.py      a method for each call
     async_retry_loop.py  sends a call, waits, sends it again; retries.py says how long to wait and when to give up
-    transport/           async_http.py and grpc.py carry one call, once
+    transport/           async_http.py and grpc.py carry one call, once: as JSON (memreward_proto/plain.py), or as a
+                         message (memreward_proto/codec.py)
     errors.py            what all of it raises
 client.py, retry_loop.py and transport/http.py are the same without `await`: `make client` writes them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Generic, Literal, TypeVar
 
-from memreward_client import wire
-from memreward_client.errors import InvalidArgument
-from memreward_client.records import (
+from memreward_proto.plain import Json, plain, record_of
+from memreward_proto.records import (
     Experience,
     ExperiencePage,
     ExperienceReceipt,
+    ExperienceRequest,
     Group,
     Label,
     LabelBudget,
     LabelPlan,
+    LabelPlanRequest,
     LabelReceipt,
     LabelSpending,
+    LabelsRequest,
     MemoryStatus,
     ModelInfo,
+    Models,
     Neighbor,
+    Neighbors,
+    Record,
     RolloutReward,
     Scored,
+    ScoreRequest,
     Submission,
     TrainingJob,
+    TrainingOptions,
     TrustReport,
 )  # fmt: skip
 
@@ -46,114 +53,108 @@ Result = TypeVar("Result", covariant=True)
 class Call(Generic[Result]):
     """One call. `rpc`: its name in gRPC; `method`, `path`: its place in HTTP, where fields in braces go into the path.
 
-    `fields`: those of the gRPC request; in HTTP the JSON body of a POST, the parameters of a GET. `read` turns the
-    answer into its record. `repeatable`: sent twice, it does what it does sent once.
+    `request`: its record, or its fields; in HTTP the JSON body of a POST, the parameters of a GET. `answer`: the record
+    that is answered, and `part` the field of it that the caller wants, None for all. `repeatable`: sent twice, it does
+    what it does sent once.
     """
 
     rpc: str
     method: Literal["GET", "POST"]
     path: str
-    fields: Mapping[str, Any]
-    read: Callable[[wire.Json], Result]
+    request: Record | Mapping[str, Any]
+    answer: type[Record]
+    part: str | None = None
     repeatable: bool = True
 
+    @property
+    def fields(self) -> Json:
+        """The request as JSON. Raises TypeError where it holds what no JSON can."""
+        written: Json = plain(self.request)
+        return written
 
-def _written(write: Callable[[], Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The fields of a call. Raises InvalidArgument where a record holds what no wire can carry."""
-    try:
-        return write()
-    except (AttributeError, TypeError, ValueError) as error:
-        raise InvalidArgument(f"The request cannot be written ({error}): correct the types of its fields.") from error
+    def read(self, answer: Record | Json) -> Result:
+        """What the caller gets of an answer, a record or its JSON. Raises KeyError, TypeError, ValueError."""
+        record: Any = record_of(self.answer, answer) if isinstance(answer, Mapping) else answer
+        result: Result = record if self.part is None else getattr(record, self.part)
+        return result
 
 
 def score(groups: Iterable[Group], explain: bool) -> Call[Scored]:
     """POST /v1/rewards."""
-    fields = _written(lambda: {"groups": [wire.group_json(each) for each in groups], "explain": explain})
-    return Call("ScoreRewards", "POST", "/v1/rewards", fields, wire.read_scored)
+    return Call("ScoreRewards", "POST", "/v1/rewards", ScoreRequest(list(groups), explain), Scored)
 
 
 def plan_labels(
     groups: Iterable[Group], budget: int, run_id: str | None, step: int | None, label_budget: LabelBudget | None
 ) -> Call[LabelPlan]:
     """POST /v1/label-plan: repeatable, because a label is charged to its run once."""
-    fields = _written(
-        lambda: {
-            "groups": [wire.group_json(each) for each in groups],
-            "budget": wire.whole(budget),
-            **wire.given(run_id=run_id, step=wire.whole(step), label_budget=wire.label_budget_json(label_budget)),
-        }
-    )
-    return Call("PlanLabels", "POST", "/v1/label-plan", fields, wire.read_label_plan)
+    request = LabelPlanRequest(list(groups), budget, run_id, step, label_budget)
+    return Call("PlanLabels", "POST", "/v1/label-plan", request, LabelPlan)
 
 
 def submit(submission: Submission, hold_seconds: float, allow_partial: bool) -> Call[RolloutReward]:
     """POST /v1/rollouts: repeatable, because the rollout has an identity."""
-    fields = _written(lambda: wire.submission_json(submission, hold_seconds, allow_partial))
-    return Call("SubmitRollout", "POST", "/v1/rollouts", fields, wire.read_rollout_reward)
+    request = replace(submission, deadline_ms=round(1000 * hold_seconds), allow_partial=allow_partial)
+    return Call("SubmitRollout", "POST", "/v1/rollouts", request, RolloutReward)
 
 
 def add_experience(queries: Iterable[Experience]) -> Call[ExperienceReceipt]:
     """POST /v1/experience: repeatable, because the same content again changes nothing."""
-    fields = _written(lambda: {"queries": [wire.experience_json(each) for each in queries]})
-    return Call("AddExperience", "POST", "/v1/experience", fields, wire.read_experience_receipt)
+    return Call("AddExperience", "POST", "/v1/experience", ExperienceRequest(list(queries)), ExperienceReceipt)
 
 
 def add_labels(labels: Iterable[Label]) -> Call[LabelReceipt]:
     """POST /v1/labels."""
-    fields = _written(lambda: {"labels": [wire.label_json(each) for each in labels]})
-    return Call("AddLabels", "POST", "/v1/labels", fields, wire.read_label_receipt)
+    return Call("AddLabels", "POST", "/v1/labels", LabelsRequest(list(labels)), LabelReceipt)
 
 
 def list_experience(after: str | None, limit: int | None) -> Call[ExperiencePage]:
     """GET /v1/experience."""
-    return Call("ListExperience", "GET", "/v1/experience", wire.given(after=after, limit=limit), wire.read_page)
+    return Call("ListExperience", "GET", "/v1/experience", {"after": after, "limit": limit}, ExperiencePage)
 
 
 def query(query_id: str) -> Call[Experience]:
     """GET /v1/queries/{id}."""
-    return Call("GetQuery", "GET", "/v1/queries/{query_id}", {"query_id": query_id}, wire.read_experience)
+    return Call("GetQuery", "GET", "/v1/queries/{query_id}", {"query_id": query_id}, Experience)
 
 
 def find_queries(text: str, k: int | None) -> Call[tuple[Neighbor, ...]]:
     """GET /v1/queries."""
-    return Call(
-        "FindQueries", "GET", "/v1/queries", wire.given(text=text, k=k),
-        lambda answer: wire.read_neighbors(answer["queries"]),
-    )  # fmt: skip
+    return Call("FindQueries", "GET", "/v1/queries", {"text": text, "k": k}, Neighbors, part="queries")
 
 
 def memory() -> Call[MemoryStatus]:
     """GET /v1/memory."""
-    return Call("GetMemory", "GET", "/v1/memory", {}, wire.read_memory)
+    return Call("GetMemory", "GET", "/v1/memory", {}, MemoryStatus)
 
 
 def start_training(seeds: int | None, epochs: int | None) -> Call[TrainingJob]:
     """POST /v1/training: not repeatable, for a second one might queue a second job."""
-    fields = wire.given(seeds=seeds, epochs=epochs)
-    return Call("StartTraining", "POST", "/v1/training", fields, wire.read_job, repeatable=False)
+    options = TrainingOptions(seeds, epochs)
+    return Call("StartTraining", "POST", "/v1/training", options, TrainingJob, repeatable=False)
 
 
 def training_job(job_id: str) -> Call[TrainingJob]:
     """GET /v1/training/{job_id}."""
-    return Call("GetTrainingJob", "GET", "/v1/training/{job_id}", {"job_id": job_id}, wire.read_job)
+    return Call("GetTrainingJob", "GET", "/v1/training/{job_id}", {"job_id": job_id}, TrainingJob)
 
 
 def models() -> Call[tuple[ModelInfo, ...]]:
     """GET /v1/models."""
-    return Call("ListModels", "GET", "/v1/models", {}, wire.read_list("models", wire.read_model))
+    return Call("ListModels", "GET", "/v1/models", {}, Models, part="models")
 
 
 def activate_model(model_version: str) -> Call[ModelInfo]:
     """POST /v1/models/{model_version}/activate."""
-    fields = {"model_version": model_version}
-    return Call("ActivateModel", "POST", "/v1/models/{model_version}/activate", fields, wire.read_model)
+    path = "/v1/models/{model_version}/activate"
+    return Call("ActivateModel", "POST", path, {"model_version": model_version}, ModelInfo)
 
 
 def trust() -> Call[TrustReport]:
     """GET /v1/trust."""
-    return Call("GetTrust", "GET", "/v1/trust", {}, wire.read_trust)
+    return Call("GetTrust", "GET", "/v1/trust", {}, TrustReport)
 
 
 def label_spending(run_id: str) -> Call[LabelSpending]:
     """GET /v1/label-spending."""
-    return Call("GetLabelSpending", "GET", "/v1/label-spending", {"run_id": run_id}, wire.read_label_spending)
+    return Call("GetLabelSpending", "GET", "/v1/label-spending", {"run_id": run_id}, LabelSpending)

@@ -10,7 +10,11 @@ from typing import Self
 
 from memreward_client import calls
 from memreward_client.configuration import Configuration
-from memreward_client.records import (
+from memreward_client.retries import Retries, Timeouts
+from memreward_client.retry_loop import RetryLoop
+from memreward_client.transport.base import LOCAL_URL, Transport, parse_address
+from memreward_client.transport.open import connections
+from memreward_proto.records import (
     Experience,
     ExperiencePage,
     ExperienceReceipt,
@@ -29,10 +33,6 @@ from memreward_client.records import (
     TrainingJob,
     TrustReport,
 )  # fmt: skip
-from memreward_client.retries import Retries, Timeouts
-from memreward_client.retry_loop import RetryLoop
-from memreward_client.transport.base import LOCAL_URL, Transport, parse_address
-from memreward_client.transport.open import connections
 
 
 class RewardClient:

@@ -8,14 +8,14 @@ import math
 import time
 from collections.abc import Callable
 from time import sleep
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from memreward_client import calls
 from memreward_client.calls import Call
 from memreward_client.errors import DeadlineExceeded, MemRewardError, NotMemReward, TrainingFailed, Unreachable
-from memreward_client.records import RolloutReward, Submission, TrainingJob
 from memreward_client.retries import LEAST_SECONDS, Backoff, Retries, Timeouts
-from memreward_client.transport.base import Transport
+from memreward_client.transport.base import Answer, Transport
+from memreward_proto.records import RolloutReward, Submission, TrainingJob
 
 logger = logging.getLogger("memreward.client")
 
@@ -115,7 +115,7 @@ class RetryLoop:
             logger.warning("%s Trying again for %.0f more seconds.", error.message, backoff.left)
         return seconds
 
-    def _read(self, call: Call[Result], answer: dict[str, Any]) -> Result:
+    def _read(self, call: Call[Result], answer: Answer) -> Result:
         self._refusal_ends = False
         try:
             return call.read(answer)

@@ -11,13 +11,32 @@ import math
 import uuid
 
 import orjson
+from pydantic import BaseModel, ConfigDict, Field
 
-from memreward_proto.errors import Internal, MemRewardError
+from memreward_proto.errors import ERROR_TABLE, Internal, MemRewardError
 
 logger = logging.getLogger("memreward.transport")
 
 GRPC_ERROR_KEY = "memreward-error-bin"
 """Trailing metadata of gRPC that carries the error object as UTF-8 JSON."""
+
+
+class ErrorObject(BaseModel):
+    """What went wrong and what to do."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str = Field(json_schema_extra={"enum": list(ERROR_TABLE)})
+    message: str
+    details: dict[str, object]
+
+
+class ErrorReply(BaseModel):
+    """Every error of every route."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    error: ErrorObject
 
 
 def error_object(error: MemRewardError) -> dict[str, object]:

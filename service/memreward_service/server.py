@@ -1,8 +1,8 @@
 """READ FIRST. Both transports on one event loop around one engine, from the first log line to a graceful end.
 
-HTTP: http/app.py -> http/edge.py (bodies, errors, metrics) -> http/routes.py -> http/schemas.py (what comes in)
-and http/replies.py (what goes out). gRPC: grpc/edge.py (keys, errors, metrics) -> grpc/servicer.py ->
-grpc/records.py. Both check with requests/validation.py, call engine/engine.py and answer errors from errors.py.
+HTTP: http/app.py -> http/edge.py (body limit, errors, metrics) -> http/bodies.py (keys, JSON to records) ->
+http/routes.py. gRPC: grpc/edge.py (keys, errors, metrics) -> grpc/servicer.py, with memreward_proto/codec.py.
+Both check with requests/validation.py, call engine/engine.py and answer errors from memreward_proto/errors.py.
 """
 
 from __future__ import annotations

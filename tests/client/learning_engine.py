@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from fake_engine import MODELS, FakeEngine
 from memreward_proto.records import (
+    JobError,
     JobStatus,
     MemoryStatus,
     ModelInfo,
@@ -41,7 +42,7 @@ class LearningEngine(FakeEngine):
         if self.looks < 3:
             return TrainingJob(job_id, JobStatus.RUNNING, self.looks / 4)
         if self.options and self.options.epochs == 13:
-            return TrainingJob(job_id, JobStatus.FAILED, 0.5, error=("not_enough_labels", "Add 12 labels."))
+            return TrainingJob(job_id, JobStatus.FAILED, 0.5, error=JobError("not_enough_labels", "Add 12 labels."))
         return TrainingJob(job_id, JobStatus.SUCCEEDED, 1.0, {"auc": 0.9375, "false_positive_rate": 0.125}, "m-3")
 
     async def models(self) -> list[ModelInfo]:

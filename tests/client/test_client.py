@@ -73,10 +73,13 @@ GROUPS = [
     ),
 ]
 STORED = Experience(
-    Query("Größe?", "a/b c?", "math", "sums"),
-    (
-        StoredRollout(Rollout("So\n4", "So", "4", "4", 0.5), "r-1", "expert", "small", 7),
-        StoredRollout(Rollout("5", behaviour=(("v1", "n"), ("xKeyError",))), "r-2"),
+    "Größe?",
+    "a/b c?",
+    "math",
+    "sums",
+    rollouts=(
+        StoredRollout("So\n4", "So", "4", "4", 0.5, id="r-1", label_source="expert", policy="small", step=7),
+        StoredRollout("5", behaviour=(("v1", "n"), ("xKeyError",)), id="r-2"),
     ),
 )
 SUBMISSION = Submission("run-1", "uid-7", 3, 8, Query("2 + 2?", domain="math"), Rollout("It is 4."), 2, 41)
@@ -148,7 +151,7 @@ def test_submit(client: Any, address: Address) -> None:
     assert (sent.rollout_index, sent.group_size, sent.step) == (3, 8, 41)
     assert (sent.query.text, sent.query.domain, sent.rollout.response) == ("2 + 2?", "math", "It is 4.")
     # Held for 25 s at most; partial answers are for the last hold.
-    assert (sent.deadline_seconds, sent.allow_partial) == (25.0, False)
+    assert (sent.deadline_ms, sent.allow_partial) == (25_000, False)
 
 
 def test_submit_at_the_deadline(client: Any, address: Address) -> None:
@@ -156,12 +159,12 @@ def test_submit_at_the_deadline(client: Any, address: Address) -> None:
     assert (answer.status, answer.reward, answer.probability, answer.source) == ("timeout", None, None, None)
     assert (answer.model_version, answer.memory_version) == (None, None)
     [sent] = address.engine.submitted
-    assert (sent.deadline_seconds, sent.allow_partial) == (0.0, True)
+    assert (sent.deadline_ms, sent.allow_partial) == (0, True)
 
 
 def test_a_label_plan_is_charged_to_its_run(client: Any, address: Address) -> None:
     assert client.plan_labels(GROUPS[1:], 1, run_id="run-1", step=6, label_budget=LabelBudget(0.17)).plan
-    budget = service_records.LabelBudget(0.17, None, 60.0)
+    budget = service_records.LabelBudget(0.17, None, 60_000)
     assert address.engine.charged == [service_records.LabelCharge("run-1", 6, budget)]
     with pytest.raises(InvalidArgument, match="label_budget is missing"):
         client.plan_labels(GROUPS[1:], 1, run_id="run-1")
@@ -170,7 +173,7 @@ def test_a_label_plan_is_charged_to_its_run(client: Any, address: Address) -> No
 
 
 def test_submit_with_a_label_budget(client: Any, address: Address) -> None:
-    asked = replace(SUBMISSION, label_budget=LabelBudget(0.17, 5000, 1.5))
+    asked = replace(SUBMISSION, label_budget=LabelBudget(0.17, 5000, 1500))
     answer = client.submit(asked, deadline=9)
     assert (answer.status, answer.reward, answer.label_request) == (
         "label_requested", None, LabelRequest("second_answer", 0.75),
@@ -179,7 +182,7 @@ def test_submit_with_a_label_budget(client: Any, address: Address) -> None:
     assert (answer.reward, answer.source, answer.label_request) == (0.25, "label", None)
     assert client.submit(replace(asked, no_label=True)).source == "gnn"
     sent = address.engine.submitted
-    assert {each.label_budget for each in sent} == {service_records.LabelBudget(0.17, 5000, 1.5)}
+    assert {each.label_budget for each in sent} == {service_records.LabelBudget(0.17, 5000, 1500)}
     assert [(each.rollout.label, each.no_label) for each in sent] == [(None, False), (0.25, False), (None, True)]
 
 
@@ -208,12 +211,12 @@ def test_experience(client: Any) -> None:
     assert receipt == ExperienceReceipt(1, 1, 2, 1, ("a/b c?",), (("r-1", "r-2"),))
     assert client.add_experience([STORED]).queries_added == 0
     assert client.query("a/b c?") == STORED
-    client.add_experience([Experience(Query(f"q {n}", f"z-{n}"), [StoredRollout(Rollout("x"))]) for n in range(4)])
+    client.add_experience([Experience(f"q {n}", f"z-{n}", rollouts=[StoredRollout("x")]) for n in range(4)])
     page = client.list_experience(limit=2)
     assert (page.queries[0], page.next) == (STORED, "z-0")
-    assert client.list_experience("z-2").queries[0].query.id == "z-3"
+    assert client.list_experience("z-2").queries[0].id == "z-3"
     assert client.list_experience("z-2").next is None
-    assert [each.query.id for each in client.experience(2)] == ["a/b c?", "z-0", "z-1", "z-2", "z-3"]
+    assert [each.id for each in client.experience(2)] == ["a/b c?", "z-0", "z-1", "z-2", "z-3"]
 
 
 def test_labels(client: Any, address: Address) -> None:

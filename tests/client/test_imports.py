@@ -10,7 +10,7 @@ import pytest
 HEAVY = [
     *("torch", "numpy", "pandas", "pyarrow", "scipy", "sklearn", "pydantic", "pydantic_settings", "fastapi"),
     *("sqlalchemy", "redis", "ray", "verl", "faiss", "transformers", "grpc", "google.protobuf"),
-    *("memreward_proto", "memreward_service", "typer", "rich"),
+    *("memreward_proto.codec", "memreward_proto.reward_pb2", "memreward_service", "typer", "rich"),
 ]
 
 

@@ -21,9 +21,9 @@ from memreward_client.errors import (
     Unavailable,
     Unreachable,
 )
-from memreward_client.records import Query, Rollout, RolloutReward, Submission
 from memreward_client.retries import Retries, Timeouts
 from memreward_client.retry_loop import ANSWER_SECONDS, RetryLoop
+from memreward_proto.records import Query, Rollout, RolloutReward, Submission
 
 MEMORY = {
     "memory_version": 3,

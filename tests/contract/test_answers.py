@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import fields
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from fake_engine import MODELS
-from memreward_proto.records import Domain, GroupKey, LabelBudget, LabelCharge, Rollout
-from memreward_service.http import replies
+from memreward_proto.records import (
+    Domain,
+    Experience,
+    ExperiencePage,
+    ExperienceReceipt,
+    GroupKey,
+    LabelBudget,
+    LabelCharge,
+    LabelPlan,
+    LabelSpending,
+    MemoryStatus,
+    Models,
+    Rollout,
+    RolloutReward,
+    Scored,
+    TrainingJob,
+    TrustReport,
+)
 from memreward_service.http.examples import EXPERIENCE, LABELS
 from memreward_service.store.identity import query_id
 
@@ -35,7 +54,7 @@ def test_rewards(both: Any, explain: bool | None) -> None:
     body = GROUPS if explain is None else {**GROUPS, "explain": explain}
     http, rpc = both.post("/v1/rewards", "ScoreRewards", body)
     assert http == rpc
-    replies.ScoredReply.model_validate_json(both.http.post("/v1/rewards", json=body).content)
+    TypeAdapter(Scored).validate_json(both.http.post("/v1/rewards", json=body).content)
     first = http["groups"][0]
     assert [group["group_id"] for group in http["groups"]] == ["g/1", "1"]
     assert [each["status"] for each in first["rollouts"]] == ["ok", "ok", "invalid", "abstain", "ok"]
@@ -60,7 +79,7 @@ def test_label_plan(both: Any, trained: bool) -> None:
     body = {**GROUPS, "budget": 3}
     http, rpc = both.post("/v1/label-plan", "PlanLabels", body)
     assert http == rpc
-    replies.LabelPlanReply.model_validate_json(both.http.post("/v1/label-plan", json=body).content)
+    TypeAdapter(LabelPlan).validate_json(both.http.post("/v1/label-plan", json=body).content)
     assert (http["model_version"], http["memory_version"]) == ("m-2" if trained else None, 9)
     assert http["plan"] == [
         {"group_id": "g/1", "rollout_index": 0, "reason": "majority_answer", "gain": 1.0},
@@ -79,11 +98,11 @@ def test_label_plan(both: Any, trained: bool) -> None:
         ({}, None),
         (
             {"run_id": "run", "label_budget": {"share": 1}},
-            LabelCharge("run", None, LabelBudget(1.0, None, 60.0)),
+            LabelCharge("run", None, LabelBudget(1.0, None, 60_000)),
         ),
         (
             {"run_id": "r/1", "step": 2**40, "label_budget": {"share": 0.25, "labels": 2**40, "deadline_ms": 1}},
-            LabelCharge("r/1", 2**40, LabelBudget(0.25, 2**40, 0.001)),
+            LabelCharge("r/1", 2**40, LabelBudget(0.25, 2**40, 1)),
         ),
     ],
 )
@@ -118,8 +137,8 @@ def test_rollouts_sent_alone(both: Any, case: str) -> None:
     }  # fmt: skip
     http, rpc = both.post("/v1/rollouts", "SubmitRollout", least | ROLLOUTS[case])
     assert http == rpc
-    assert list(http) == list(replies.RolloutRewardReply.model_fields)
-    replies.RolloutRewardReply.model_validate(http)
+    assert list(http) == [field.name for field in fields(RolloutReward)]
+    TypeAdapter(RolloutReward).validate_json(json.dumps(http))
     by_http, by_rpc = both.engine.submitted
     assert by_http == by_rpc
     assert by_http.query.domain is Domain.MATH
@@ -127,21 +146,21 @@ def test_rollouts_sent_alone(both: Any, case: str) -> None:
     assert (http["label_request"] is None) == (case != "label_requested")
     match case:
         case "least":
-            assert (by_http.deadline_seconds, by_http.allow_partial, by_http.step) == (60.0, False, None)
+            assert (by_http.deadline_ms, by_http.allow_partial, by_http.step) == (60_000, False, None)
             assert by_http.key == GroupKey("run", "g/1", 0)
             assert (by_http.label_budget, by_http.no_label) == (None, False)
             assert (http["reward"], http["source"], http["memory_version"]) == (1.0, "gnn", 9)
         case "most":
-            assert (by_http.deadline_seconds, by_http.allow_partial, by_http.step) == (1.5, True, 2**40)
+            assert (by_http.deadline_ms, by_http.allow_partial, by_http.step) == (1500, True, 2**40)
             assert (http["group_attempt"], http["partial"]) == (2, True)
         case "label":
             assert by_http.rollout == Rollout("it is 4", "", "4", "k", 0.0)
             assert (http["reward"], http["source"]) == (0.0, "label")
         case "labelled":
-            assert by_http.label_budget == LabelBudget(1.0, 5000, 1.5)
+            assert by_http.label_budget == LabelBudget(1.0, 5000, 1500)
             assert (http["reward"], http["source"]) == (0.25, "label")
         case "no_label":
-            assert (by_http.label_budget, by_http.no_label) == (LabelBudget(0.17, None, 60.0), True)
+            assert (by_http.label_budget, by_http.no_label) == (LabelBudget(0.17, None, 60_000), True)
             assert (http["reward"], http["source"]) == (1.0, "gnn")
         case "label_requested":
             assert http["label_request"] == {"reason": "second_answer", "gain": 0.75}
@@ -158,7 +177,7 @@ def test_experience_labels_and_export(both: Any) -> None:
     assert http["query_ids"] == rpc["query_ids"] == ["gsm8k-17", "humaneval-53"]
     assert http["rollout_ids"] == rpc["rollout_ids"]
     assert http["rollout_ids"][0][1] == "gsm8k-17-b"
-    replies.ExperienceReceiptReply.model_validate(http)
+    TypeAdapter(ExperienceReceipt).validate_json(json.dumps(http))
 
     http, rpc = both.post("/v1/labels", "AddLabels", LABELS)
     assert (http["labels_changed"], http["version"], rpc["version"]) == (1, 101, 102)
@@ -190,7 +209,7 @@ def test_experience_labels_and_export(both: Any) -> None:
     http, rpc = both.get("/v1/queries/gsm8k-17", "GetQuery", query_id="gsm8k-17")
     assert http == rpc
     assert http["rollouts"][0]["label_source"] == "verifier"
-    replies.ExperienceReply.model_validate_json(both.http.get("/v1/queries/gsm8k-17").content)
+    TypeAdapter(Experience).validate_json(both.http.get("/v1/queries/gsm8k-17").content)
     assert both.http.post("/v1/experience", json={"queries": [http]}).json()["queries_added"] == 0
 
 
@@ -209,7 +228,7 @@ def test_export_goes_page_by_page(both: Any) -> None:
     assert http == rpc
     assert [each["id"] for each in http["queries"]] == ["q1", "q2", "q3"]
     assert http["next"] is None
-    replies.ExperiencePageReply.model_validate_json(both.http.get("/v1/experience").content)
+    TypeAdapter(ExperiencePage).validate_json(both.http.get("/v1/experience").content)
 
 
 def test_search_memory_models_and_jobs(both: Any) -> None:
@@ -221,7 +240,7 @@ def test_search_memory_models_and_jobs(both: Any) -> None:
     http, rpc = both.get("/v1/memory", "GetMemory")
     assert http == rpc
     assert http["stored"] == {"version": 11, "queries": 4, "rollouts": 16, "labels": 5}
-    replies.MemoryReply.model_validate(http)
+    TypeAdapter(MemoryStatus).validate_json(json.dumps(http))
     http, rpc = both.get("/v1/trust", "GetTrust")
     assert http == rpc
     assert (http["min_auc"], http["max_false_positive_rate"], http["overall"]["rollouts"]) == (0.8, None, 41)
@@ -237,11 +256,11 @@ def test_search_memory_models_and_jobs(both: Any) -> None:
     assert [(each["audited"], each["too_few"]) for each in http["domains"]] == [
         (60, None), (3, "not enough audited rollouts: 3 of 50"),
     ]  # fmt: skip
-    replies.TrustReply.model_validate(http)
+    TypeAdapter(TrustReport).validate_json(json.dumps(http))
     http, rpc = both.get("/v1/models", "ListModels")
     assert http == rpc
     assert http["models"][0]["metrics"] == MODELS[0].metrics
-    replies.ModelsReply.model_validate(http)
+    TypeAdapter(Models).validate_json(json.dumps(http))
     http = both.http.post("/v1/models/m-1/activate").json()
     rpc = both.rpc("ActivateModel", {"model_version": "m-1"})
     assert http == rpc
@@ -257,7 +276,7 @@ def test_label_spending(both: Any) -> None:
         "labels": 3,
         "steps": [{"step": None, "rollouts": 8, "labels": 1}, {"step": 2**40, "rollouts": 2**40, "labels": 2}],
     }
-    replies.LabelSpendingReply.model_validate(http)
+    TypeAdapter(LabelSpending).validate_json(json.dumps(http))
     http, rpc = both.get("/v1/label-spending?run_id=r%2F2", "GetLabelSpending", run_id="r/2")
     assert http == rpc == {"run_id": "r/2", "rollouts": 0, "labels": 0, "steps": []}
 
@@ -268,7 +287,7 @@ def test_training_job(both: Any, job_id: str) -> None:
     assert http == rpc
     assert http["job_id"] == job_id
     assert (http["error"] == {"code": "not_enough_labels", "message": "Add 12 labels."}) == (job_id == "job-failed")
-    replies.JobReply.model_validate_json(both.http.get(f"/v1/training/{job_id}").content)
+    TypeAdapter(TrainingJob).validate_json(both.http.get(f"/v1/training/{job_id}").content)
 
 
 @pytest.mark.parametrize("body", [{}, {"seeds": 2, "epochs": 5}])

@@ -200,7 +200,7 @@ def test_a_behaviour_up_to_the_limit(both: Any) -> None:
     }
     assert both.http.post("/v1/experience", json=body).json()["rollouts_added"] == 2
     (experience,) = both.engine.experience.values()
-    first, second = (each.rollout.behaviour for each in experience.rollouts)
+    first, second = (each.behaviour for each in experience.rollouts)
     assert (first, second) == ((("v" * 32,) * 64,) * 64, None)
 
 

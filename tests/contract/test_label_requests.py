@@ -12,15 +12,11 @@ import pytest
 
 from client.callers import KINDS, caller, url_of
 from memreward_client import (
-    Experience,
     Group,
     LabelBudget,
     LabelSpending,
-    Query,
-    Rollout,
     RolloutReward,
     StepSpending,
-    StoredRollout,
     Submission,
 )
 from memreward_client.cli.ingestion import await_memory
@@ -34,7 +30,7 @@ from service.synthetic_groups import experience_of, lively_model
 from serving import serving
 
 SIZE, STEP, WAIT = 6, 2**40, 60.0
-BUDGET = LabelBudget(share=0.34, deadline_seconds=WAIT)
+BUDGET = LabelBudget(share=0.34, deadline_ms=round(1000 * WAIT))
 
 
 @pytest.fixture
@@ -46,31 +42,17 @@ def callers(tmp_path: Path) -> Iterator[list[Any]]:
     engine = Engine(Settings(data_dir=tmp_path, torch_threads=1, calibration_share=0.0), HashEncoder())
     with serving(cast(Any, engine)) as address:
         clients = [caller(kind, url_of(address, kind)) for kind in KINDS]
-        stored = clients[0].add_experience([_experience(group) for group in STORED])
+        stored = clients[0].add_experience([experience_of(group) for group in STORED])
         await_memory(clients[0], stored.version)
         yield clients
         for client in clients:
             client.__exit__(None, None, None)
 
 
-def _experience(group: Any) -> Experience:
-    stored = experience_of(group)
-    query = Query(stored.query.text, stored.query.id, stored.query.domain.value, stored.query.dataset)
-    return Experience(query, [StoredRollout(_rollout(each.rollout), each.id) for each in stored.rollouts])
-
-
-def _rollout(told: Any) -> Rollout:
-    return Rollout(told.response, told.thinking, told.answer, told.answer_key, told.label, told.behaviour)
-
-
-def _query(told: Any) -> Query:
-    return Query(told.text, told.id, told.domain.value, told.dataset)
-
-
 def _submissions(place: int) -> list[Submission]:
     group = ASKED[place]
     return [
-        Submission("run-1", group.group_id, index, SIZE, _query(group.query), _rollout(rollout), 0, STEP, BUDGET)
+        Submission("run-1", group.group_id, index, SIZE, group.query, rollout, 0, STEP, BUDGET)
         for index, rollout in enumerate(group.rollouts)
     ]
 
@@ -122,7 +104,7 @@ def test_without_a_label_the_prediction_is_the_reward(callers: list[Any]) -> Non
 
 
 def test_a_plan_is_charged_to_the_same_ledger(callers: list[Any]) -> None:
-    groups = [Group(_query(each.query), [_rollout(one) for one in each.rollouts], each.group_id) for each in ASKED[:4]]
+    groups = [Group(each.query, each.rollouts, each.group_id) for each in ASKED[:4]]
     charge = {"run_id": "run-3", "step": STEP, "label_budget": LabelBudget(0.1)}
     free = callers[0].plan_labels(groups, 10).plan
     plans = [client.plan_labels(groups, 10, **charge).plan for client in callers]

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from memreward_proto.records import (
     Group,
-    GroupKey,
     JobStatus,
     RolloutReward,
     Scored,
@@ -64,8 +63,10 @@ async def ended(engine: Engine, job_id: str) -> JobStatus:
 def sent_alone(group: Group) -> list[Submission]:
     """The rollouts of a group, each to be sent alone."""
     size = len(group.rollouts)
-    key = GroupKey("run", group.group_id)
-    return [Submission(key, index, size, group.query, rollout, 20.0) for index, rollout in enumerate(group.rollouts)]
+    return [
+        Submission("run", group.group_id, index, size, group.query, rollout, deadline_ms=20_000)
+        for index, rollout in enumerate(group.rollouts)
+    ]
 
 
 async def submitted(engine: Engine, group: Group) -> list[RolloutReward]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import torch
 
-from memreward_proto.records import Domain, Experience, Group, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, Group, Query, Rollout, StoredRollout, fields_of
 from memreward_service.belief.calibration import Calibration
 from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_group
 from memreward_service.network.attachment import AttachRule
@@ -30,16 +30,18 @@ def synthetic_group(number: int, size: int = 6, domain: Domain = Domain.MATH, la
         thinking = f"Way {rng.randrange(10**6)} of question {number}, try {index}."
         rollouts.append(Rollout(f"{thinking} The answer is {answer}.", label=float(is_right) if labelled else None))
     query = Query(f"What is the sum number {number}?", f"q{number}", domain)
-    return Group(f"g{number}", query, tuple(rollouts))
+    return Group(query, tuple(rollouts), f"g{number}")
 
 
 def experience_of(group: Group) -> Experience:
     query = group.query
-    stored = (
-        StoredRollout(f"{query.id}/{i}", rollout, None if rollout.label is None else "test")
+    stored = tuple(
+        StoredRollout(
+            **fields_of(rollout), id=f"{query.id}/{i}", label_source=None if rollout.label is None else "test"
+        )
         for i, rollout in enumerate(group.rollouts)
     )
-    return Experience(query, tuple(stored))
+    return Experience(**fields_of(query), rollouts=stored)
 
 
 def with_labels(group: Group, labels: Sequence[float | None]) -> Group:

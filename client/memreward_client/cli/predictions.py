@@ -17,7 +17,7 @@ from memreward_client.client import RewardClient
 from memreward_client.files.atomic import atomic_file
 from memreward_client.files.convert import batches, group_of
 from memreward_client.files.rollouts import FileQuery, read_rollout_file
-from memreward_client.records import Explanation, ScoredGroup
+from memreward_proto.records import Explanation, ScoredGroup
 
 GROUPS_PER_CALL = 16
 RIGHT = 0.5

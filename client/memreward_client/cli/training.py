@@ -9,7 +9,7 @@ from rich.table import Table
 
 from memreward_client.cli.progress import PERCENT, track
 from memreward_client.client import RewardClient
-from memreward_client.records import ModelInfo, TrainingJob
+from memreward_proto.records import ModelInfo, TrainingJob
 
 POLL_SECONDS = 0.5
 HEADLINES = {"auc": "AUC", "accuracy": "accuracy", "false_positive_rate": "FPR"}

@@ -1,32 +1,30 @@
-"""What a query of a rollout file is to the client (records/), and back."""
+"""What a query of a rollout file is to the client (memreward_proto/records), and back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import TypeVar, cast
+from typing import TypeVar
 
 from memreward_client.files.rollouts import FileQuery, FileRollout
-from memreward_client.records import Domain, Experience, Group, Query, Rollout, StoredRollout
+from memreward_proto.records import Experience, Group, Query, Rollout, StoredRollout, fields_of
 
 Item = TypeVar("Item")
 
 
 def experience_of(line: FileQuery, *, with_labels: bool) -> Experience:
     """The query to store. `ground_truth` and `tests` belong to a verifier and stay here."""
-    return Experience(
-        _query(line),
-        tuple(
-            StoredRollout(
-                _rollout(rollout, with_labels),
-                rollout.id,
-                rollout.label_source if with_labels and rollout.label is not None else None,
-                rollout.policy,
-                rollout.step,
-            )
-            for rollout in line.rollouts
-        ),
+    rollouts = tuple(
+        StoredRollout(
+            **fields_of(_rollout(rollout, with_labels)),
+            id=rollout.id,
+            label_source=rollout.label_source if with_labels and rollout.label is not None else None,
+            policy=rollout.policy,
+            step=rollout.step,
+        )
+        for rollout in line.rollouts
     )
+    return Experience(**fields_of(_query(line)), rollouts=rollouts)
 
 
 def group_of(line: FileQuery, group_id: str, *, with_labels: bool) -> Group:
@@ -36,9 +34,8 @@ def group_of(line: FileQuery, group_id: str, *, with_labels: bool) -> Group:
 
 def file_query(stored: Experience) -> FileQuery:
     """A stored query as a rollout file keeps it, ids and all."""
-    query = stored.query
-    rollouts = tuple(_file_rollout(rollout) for rollout in stored.rollouts)
-    return FileQuery(query.text, rollouts, query.id, query.dataset, query.domain)
+    rollouts = tuple(FileRollout(**fields_of(rollout)) for rollout in stored.rollouts)
+    return FileQuery(stored.text, rollouts, stored.id, stored.dataset, stored.domain)
 
 
 def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -49,25 +46,9 @@ def batches(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 
 
 def _query(line: FileQuery) -> Query:
-    return Query(line.query, line.id, cast(Domain | None, line.domain), line.dataset)
+    return Query(line.query, line.id, line.domain, line.dataset)
 
 
 def _rollout(line: FileRollout, with_labels: bool) -> Rollout:
     label = line.label if with_labels else None
     return Rollout(line.response, line.thinking, line.answer, line.answer_key, label, line.behaviour)
-
-
-def _file_rollout(stored: StoredRollout) -> FileRollout:
-    rollout = stored.rollout
-    return FileRollout(
-        response=rollout.response,
-        label=rollout.label,
-        policy=stored.policy,
-        id=stored.id,
-        thinking=rollout.thinking,
-        answer=rollout.answer,
-        answer_key=rollout.answer_key,
-        label_source=stored.label_source,
-        step=stored.step,
-        behaviour=None if rollout.behaviour is None else tuple(map(tuple, rollout.behaviour)),
-    )

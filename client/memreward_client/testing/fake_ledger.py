@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
-from memreward_client.records import LabelSpending, StepSpending
-from memreward_client.wire import Json
+from memreward_proto.records import LabelSpending, StepSpending
 
 Identity = tuple[str, str, int, int]
 """run_id, group_id, group_attempt, rollout_index."""
@@ -27,7 +24,7 @@ class FakeLedger:
         """The label of a rollout is asked for."""
         self.asked.setdefault(identity)
 
-    def spending(self, run_id: str) -> Json:
+    def spending(self, run_id: str) -> LabelSpending:
         """The answer of GET /v1/label-spending."""
         groups = {group: known for group, known in self._groups.items() if group[0] == run_id}
         asked = [identity[:3] for identity in self.asked if identity[0] == run_id]
@@ -40,4 +37,4 @@ class FakeLedger:
             )
             for step in sorted(found, key=lambda step: -1 if step is None else step)
         )
-        return asdict(LabelSpending(run_id, sum(each.rollouts for each in steps), len(asked), steps))
+        return LabelSpending(run_id, sum(each.rollouts for each in steps), len(asked), steps)

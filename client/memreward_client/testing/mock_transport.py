@@ -8,7 +8,7 @@
     client = RewardClient(transport=MockTransport(handler))
 
 `call.rpc` is the name of the call in proto/memreward_proto/reward.proto, `call.fields` its JSON; the handler returns
-the JSON of the answer. FakeService is a handler that scores.
+the answer, as a record or as its JSON. FakeService is a handler that scores.
 """
 
 from __future__ import annotations
@@ -19,10 +19,9 @@ from dataclasses import replace
 from typing import Any
 
 from memreward_client.calls import Call
-from memreward_client.transport.base import json_text
-from memreward_client.wire import Json
+from memreward_client.transport.base import Answer, json_text
 
-Handler = Callable[[Call[Any]], Json]
+Handler = Callable[[Call[Any]], Answer]
 
 
 class MockTransport:
@@ -36,13 +35,13 @@ class MockTransport:
         self._handler = handler
         self._ready = ready
 
-    def send(self, call: Call[Any], seconds: float) -> Json:  # noqa: ARG002 - the handler answers at once
+    def send(self, call: Call[Any], seconds: float) -> Answer:  # noqa: ARG002 - the handler answers at once
         """What the handler says; as over a wire, the fields are a copy, and only JSON passes."""
-        call = replace(call, fields=json.loads(json_text(call.fields)))
+        call = replace(call, request=json.loads(json_text(call.request)))
         self.calls.append(call)
         return self._handler(call)
 
-    async def asend(self, call: Call[Any], seconds: float) -> Json:
+    async def asend(self, call: Call[Any], seconds: float) -> Answer:
         """As send."""
         return self.send(call, seconds)
 

@@ -13,8 +13,11 @@ from urllib.parse import unquote, urlsplit
 
 from memreward_client.calls import Call
 from memreward_client.errors import InvalidArgument, InvalidUrl
-from memreward_client.wire import Json
+from memreward_proto.plain import Json, plain
+from memreward_proto.records import Record
 
+Answer = Record | Json
+"""An answer of the service: its record, or the JSON of it."""
 LOCAL_URL = "http://127.0.0.1:8080"
 """Where `memreward serve` listens without options."""
 CONNECT_SECONDS = 5.0
@@ -27,8 +30,8 @@ SCHEMES = ("http", "https", "grpc", "grpcs")
 class Transport(Protocol):
     """Carries calls, blocking. May be used by several threads at once."""
 
-    def send(self, call: Call[Any], seconds: float) -> Json:
-        """The answer's JSON. Raises MemRewardError for everything else that can happen within `seconds`."""
+    def send(self, call: Call[Any], seconds: float) -> Answer:
+        """The answer. Raises MemRewardError for everything else that can happen within `seconds`."""
 
     def ready(self, seconds: float) -> bool:
         """Whether the service says that it can predict rewards. Raises MemRewardError if it cannot be asked."""
@@ -40,7 +43,7 @@ class Transport(Protocol):
 class AsyncTransport(Protocol):
     """Carries calls, awaiting, within one event loop."""
 
-    async def asend(self, call: Call[Any], seconds: float) -> Json:
+    async def asend(self, call: Call[Any], seconds: float) -> Answer:
         """As Transport.send."""
 
     async def aready(self, seconds: float) -> bool:
@@ -92,9 +95,9 @@ def parse_address(url: str, api_key: str | None = None) -> Address:
     return Address(parts.scheme, shown, host, port, key)
 
 
-def json_text(fields: Mapping[str, Any]) -> str:
-    """The fields of a call as JSON. Raises InvalidArgument for a value that JSON does not have."""
+def json_text(request: Record | Mapping[str, Any]) -> str:
+    """The request of a call as JSON. Raises InvalidArgument for a value that JSON does not have."""
     try:
-        return json.dumps(fields, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError) as error:
+        return json.dumps(plain(request), ensure_ascii=False, allow_nan=False)
+    except (AttributeError, TypeError, ValueError) as error:
         raise InvalidArgument(f"The request cannot be written as JSON ({error}): correct its fields.") from error

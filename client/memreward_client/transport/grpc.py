@@ -1,4 +1,4 @@
-"""Calls over gRPC: the same dicts as in HTTP, as messages, by the descriptors of the contract.
+"""Calls over gRPC: the records of a call as messages, by the descriptors of the contract (memreward_proto/codec.py).
 
 One channel serves threads and event loops alike: a call that is awaited is a future of the channel, whose end is
 passed to the event loop. So nothing belongs to one loop, and a cancelled await cancels its call. One class serves both
@@ -24,17 +24,19 @@ from memreward_client.errors import (
     service_error,
 )
 from memreward_client.transport.base import GRPC_PORT, Address
-from memreward_client.wire import Json
+from memreward_proto.records import Record
 
 try:
     import grpc
 
-    from memreward_client.transport.grpc_messages import SERVICE, Method, rpc_methods
+    from memreward_proto import reward_pb2
+    from memreward_proto.codec import MissingField, message_of, record_of
 except ImportError as error:
     raise MissingExtra(
         f"A grpc:// URL needs the extra grpc ({error}): pip install 'memreward[grpc]', or use the http:// URL."
     ) from error
 
+SERVICE = "memreward.v1.RewardService"
 ERROR_KEY = "memreward-error-bin"
 """Trailing metadata that carries the error object as JSON."""
 OPTIONS = (
@@ -56,6 +58,22 @@ SERVING = b"\x08\x01"
 """The HealthCheckResponse of a service that serves: field 1, an enum."""
 
 
+_DESCRIBED = reward_pb2.DESCRIPTOR.services_by_name["RewardService"]
+
+
+class Method:
+    """One rpc over a channel: `request` is its kind of message, `invoke` sends one."""
+
+    def __init__(self, channel: grpc.Channel, name: str) -> None:
+        described = _DESCRIBED.methods_by_name[name]
+        self.request = getattr(reward_pb2, described.input_type.name)
+        self.invoke = channel.unary_unary(
+            f"/{SERVICE}/{name}",
+            request_serializer=self.request.SerializeToString,
+            response_deserializer=getattr(reward_pb2, described.output_type.name).FromString,
+        )
+
+
 class GrpcTransport:
     """Calls over one channel; the same object carries blocking and awaited calls."""
 
@@ -69,21 +87,23 @@ class GrpcTransport:
             else grpc.insecure_channel(target, OPTIONS)
         )
         self._metadata = (("authorization", f"Bearer {address.api_key}"),) if address.api_key else ()
-        self._methods = rpc_methods(self._channel)
+        self._methods = {name: Method(self._channel, name) for name in _DESCRIBED.methods_by_name}
         self._health = self._channel.unary_unary("/grpc.health.v1.Health/Check")
 
-    def send(self, call: Call[Any], seconds: float) -> Json:
-        """The answer's JSON."""
+    def send(self, call: Call[Any], seconds: float) -> Record:
+        """The record of the answer."""
         method = self._methods[call.rpc]
         with _errors(self._url):
-            return method.read(method.invoke(_message(method, call), timeout=seconds, metadata=self._metadata))
+            message = method.invoke(_message(method, call), timeout=seconds, metadata=self._metadata)
+        return _read(call, message, self._url)
 
-    async def asend(self, call: Call[Any], seconds: float) -> Json:
-        """The answer's JSON."""
+    async def asend(self, call: Call[Any], seconds: float) -> Record:
+        """The record of the answer."""
         method = self._methods[call.rpc]
         with _errors(self._url):
             future = method.invoke.future(_message(method, call), timeout=seconds, metadata=self._metadata)
-            return method.read(await _awaited(future))
+            message = await _awaited(future)
+        return _read(call, message, self._url)
 
     def ready(self, seconds: float) -> bool:
         """What grpc.health.v1 says."""
@@ -138,9 +158,16 @@ def _errors(url: str) -> Iterator[None]:
 
 def _message(method: Method, call: Call[Any]) -> Any:
     try:
-        return method.request(**call.fields)
-    except (TypeError, ValueError) as error:
+        return message_of(method.request, call.request)
+    except (AttributeError, TypeError, ValueError) as error:
         raise InvalidArgument(f"The request cannot be written as {call.rpc} ({error}): correct its fields.") from error
+
+
+def _read(call: Call[Any], message: Any, url: str) -> Record:
+    try:
+        return record_of(call.answer, message)
+    except MissingField as error:
+        raise NotMemReward(f"The answer to {call.rpc} of the service at {url} is not complete: {error}.") from error
 
 
 def _error(error: Any, url: str) -> MemRewardError:

@@ -10,7 +10,7 @@ import httpx
 from memreward_client.calls import Call
 from memreward_client.transport.base import Address
 from memreward_client.transport.http_messages import answer, headers, readiness, request, timeout, unreachable
-from memreward_client.wire import Json
+from memreward_proto.plain import Json
 
 LIMITS = httpx.Limits(keepalive_expiry=4.0)
 """The service hangs up on idle connections after 5 s; a client that does so earlier has no request on the way then."""

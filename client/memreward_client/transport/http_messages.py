@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
@@ -13,7 +14,7 @@ import httpx
 from memreward_client.calls import Call
 from memreward_client.errors import MemRewardError, NotMemReward, Unreachable, service_error
 from memreward_client.transport.base import CONNECT_SECONDS, Address, json_text
-from memreward_client.wire import Json
+from memreward_proto.plain import Json, plain
 
 PASSING_STATUSES = frozenset({429, 502, 503, 504})
 """What a gateway answers for a service that is away or full."""
@@ -34,13 +35,13 @@ def timeout(seconds: float) -> httpx.Timeout:
 
 def request(call: Call[Any]) -> dict[str, Any]:
     """What httpx needs to know of a call: fields named in braces go into the path, the others behind it or into it."""
-    path, fields = call.path, call.fields
-    if "{" in path:
-        path = path.format(**{name: quote(str(value), safe="") for name, value in fields.items()})
-        fields = {name: value for name, value in fields.items() if f"{{{name}}}" not in call.path}
+    path, request = call.path, call.request
+    if isinstance(request, Mapping):
+        path = path.format(**{name: quote(str(value), safe="") for name, value in request.items()})
+        request = {name: value for name, value in request.items() if f"{{{name}}}" not in call.path}
     if call.method == "GET":
-        return {"method": "GET", "url": path, "params": fields}
-    return {"method": "POST", "url": path, "content": json_text(fields).encode()}
+        return {"method": "GET", "url": path, "params": plain(request)}
+    return {"method": "POST", "url": path, "content": json_text(request).encode()}
 
 
 def unreachable(error: httpx.HTTPError, url: str) -> MemRewardError:

@@ -1,19 +1,24 @@
-"""The plain frozen records that travel through the engine and the store.
+"""Every message of the wire, once: frozen dataclasses that the client, the engine, HTTP, gRPC and the store share.
 
-No framework type (pydantic, protobuf, SQLAlchemy row, tensor) appears here: a transport converts to these on the
-way in and from these on the way out. The words are those of the field: see the README's glossary.
+They need the standard library only. Their JSON is their fields (plain.py, and pydantic in the service); their protobuf
+message is found by its descriptor (codec.py). GroupKey and LabelCharge are no messages: the service passes them inside.
 """
 
 from __future__ import annotations
 
 from memreward_proto.records.experience import (
     Experience,
+    ExperiencePage,
     ExperienceReceipt,
+    ExperienceRequest,
+    JobError,
     JobStatus,
     Label,
     LabelReceipt,
+    LabelsRequest,
     MemoryStatus,
     ModelInfo,
+    Models,
     StoreCounts,
     StoredRollout,
     TrainingJob,
@@ -25,6 +30,7 @@ from memreward_proto.records.labels import (
     LabelBudget,
     LabelCharge,
     LabelPlan,
+    LabelPlanRequest,
     LabelRequest,
     LabelSpending,
     PlannedLabel,
@@ -36,16 +42,23 @@ from memreward_proto.records.labels import (
     TrustIntervals,
     TrustReport,
 )
+from memreward_proto.records.record import (
+    Record,
+    fields_of,
+    filled,
+)
 from memreward_proto.records.rollouts import (
     Domain,
+    Explanation,
     Group,
     Neighbor,
+    Neighbors,
     Prediction,
     Query,
     Rollout,
-    RolloutExplanation,
     Scored,
     ScoredGroup,
+    ScoreRequest,
     Source,
     Status,
 )
@@ -59,29 +72,38 @@ __all__ = [
     "Domain",
     "DomainTrust",
     "Experience",
+    "ExperiencePage",
     "ExperienceReceipt",
+    "ExperienceRequest",
+    "Explanation",
     "Group",
     "GroupKey",
     "Interval",
+    "JobError",
     "JobStatus",
     "Label",
     "LabelBudget",
     "LabelCharge",
     "LabelPlan",
+    "LabelPlanRequest",
     "LabelReceipt",
     "LabelRequest",
     "LabelSpending",
+    "LabelsRequest",
     "MemoryStatus",
     "ModelInfo",
+    "Models",
     "Neighbor",
+    "Neighbors",
     "PlanReason",
     "PlannedLabel",
     "Prediction",
     "Query",
+    "Record",
     "Rollout",
-    "RolloutExplanation",
     "RolloutReward",
     "SampledRollout",
+    "ScoreRequest",
     "Scored",
     "ScoredGroup",
     "Source",
@@ -96,4 +118,6 @@ __all__ = [
     "TrustFigures",
     "TrustIntervals",
     "TrustReport",
+    "fields_of",
+    "filled",
 ]

@@ -2,45 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from memreward_proto.records.record import Record
 from memreward_proto.records.rollouts import Query, Rollout
 
 
 @dataclass(frozen=True, slots=True)
-class StoredRollout:
-    """A rollout as memory keeps it. `label_source` says who gave the label (for example `verifier` or `expert`)."""
+class StoredRollout(Rollout):
+    """A rollout as memory keeps it; as stored, its id is there."""
 
-    id: str
-    rollout: Rollout
+    id: str | None = None
+    """Your own id, for labels that come later; without it, one is derived from the content."""
     label_source: str | None = None
+    """Who gave the label, for example verifier or expert."""
     policy: str | None = None
+    """The model that wrote the response."""
     step: int | None = None
+    """The training step of that model."""
 
 
 @dataclass(frozen=True, slots=True)
-class Experience:
-    """A stored query with all its rollouts, in the order in which they were first stored."""
+class Experience(Query):
+    """A query with its rollouts, to store or as stored; as stored, all ids and the domain are there, and POST
+    /v1/experience takes it back as it is."""
 
-    query: Query
-    rollouts: tuple[StoredRollout, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Label:
-    """A true reward in [0, 1] that arrives after its rollout was stored."""
-
-    rollout_id: str
-    label: float
-    source: str
+    rollouts: Sequence[StoredRollout] = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)
-class ExperienceReceipt:
-    """What POST /v1/experience did. Same content again: zero added, zero updated, the same ids and version.
+class ExperienceRequest(Record):
+    """POST /v1/experience."""
 
-    `version` is the store's version that holds the content; it counts in predictions once the memory has reached it.
+    queries: Sequence[Experience]
+
+
+@dataclass(frozen=True, slots=True)
+class ExperienceReceipt(Record):
+    """The answer of POST /v1/experience. The same content again: nothing added, the same ids and version.
+
+    version is the store's version that holds the content; it counts in predictions once the memory has reached it.
     """
 
     version: int
@@ -52,15 +55,41 @@ class ExperienceReceipt:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelReceipt:
-    """What POST /v1/labels did: how many labels were new or different, and the version that holds them."""
+class ExperiencePage(Record):
+    """One page of an export, in id order; next is the `after` of the next page, null on the last."""
+
+    queries: Sequence[Experience]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Label(Record):
+    """A true reward for a stored rollout."""
+
+    rollout_id: str
+    label: float
+    """From 0 (wrong) to 1 (right)."""
+    source: str
+    """Who gave it, for example verifier or expert."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelsRequest(Record):
+    """POST /v1/labels."""
+
+    labels: Sequence[Label]
+
+
+@dataclass(frozen=True, slots=True)
+class LabelReceipt(Record):
+    """The answer of POST /v1/labels: how many labels were new or different, and the version that holds them."""
 
     version: int
     labels_changed: int
 
 
 @dataclass(frozen=True, slots=True)
-class StoreCounts:
+class StoreCounts(Record):
     """Sizes of the durable store."""
 
     version: int
@@ -70,8 +99,8 @@ class StoreCounts:
 
 
 @dataclass(frozen=True, slots=True)
-class MemoryStatus:
-    """How far the memory that predictions use has followed the durable store (`memory_version` of `stored.version`)."""
+class MemoryStatus(Record):
+    """How far the memory that predictions use (memory_version) has followed the store (stored.version)."""
 
     memory_version: int
     indexed_queries: int
@@ -89,32 +118,38 @@ class JobStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingOptions:
-    """`seeds`: independent runs, the best kept by false-positive rate; `epochs`: at most so many each.
-
-    None takes the value of Settings.
-    """
+class TrainingOptions(Record):
+    """POST /v1/training; what is not given is as the service is set."""
 
     seeds: int | None = None
+    """Independent runs, 1 to 32; the best is kept."""
     epochs: int | None = None
+    """At most so many epochs each, 1 to 10000."""
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingJob:
-    """A snapshot of one training job. `progress` is in [0, 1]; `metrics` are on held-out queries; `error` is an
-    ErrorCode value and a person's sentence, only when failed."""
+class JobError(Record):
+    """Why a job failed: a code of the error table, and a sentence."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob(Record):
+    """A training job; progress runs from 0 to 1, metrics are on held-out queries, error only where it failed."""
 
     job_id: str
     status: JobStatus
     progress: float = 0.0
     metrics: dict[str, float] = field(default_factory=dict)
     model_version: str | None = None
-    error: tuple[str, str] | None = None
+    error: JobError | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ModelInfo:
-    """An immutable trained model: its version, when it was made (UTC, ISO 8601), what it was trained on, how good."""
+class ModelInfo(Record):
+    """A trained model, unchangeable: when it was made (UTC, ISO 8601), what it was trained on, how good it is."""
 
     model_version: str
     created_at: str
@@ -123,3 +158,10 @@ class ModelInfo:
     training_queries: int
     training_labels: int
     metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Models(Record):
+    """The models on disk, newest first."""
+
+    models: Sequence[ModelInfo]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from memreward_proto.records.rollouts import Domain
+from memreward_proto.records.record import Record
+from memreward_proto.records.rollouts import Domain, Group
 
 
 class PlanReason(StrEnum):
@@ -19,7 +21,7 @@ class PlanReason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedLabel:
+class PlannedLabel(Record):
     """One rollout to verify. `gain`: rewards expected to become right by its label, its own included."""
 
     group_id: str
@@ -29,7 +31,7 @@ class PlannedLabel:
 
 
 @dataclass(frozen=True, slots=True)
-class SampledRollout:
+class SampledRollout(Record):
     """A rollout of the random sample."""
 
     group_id: str
@@ -37,9 +39,10 @@ class SampledRollout:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelPlan:
-    """Which rollouts to verify next, in order. `sample`: all rollouts drawn at random so far, whether their label is
-    known or planned here. `model_version` is None where no model is trained: then agreement alone is believed."""
+class LabelPlan(Record):
+    """The answer of POST /v1/label-plan, in the order in which to verify; an empty plan: no label is expected to change
+    a reward. sample: all rollouts drawn at random so far, their label known or planned here. model_version is null
+    where no model is trained: then agreement alone is believed."""
 
     model_version: str | None
     memory_version: int
@@ -48,13 +51,31 @@ class LabelPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelBudget:
-    """What a run may spend on labels: a `share` of the rollouts of every training step, and at most `labels` in all
-    (None: as many as that share). A label that was asked for is awaited `deadline_seconds`."""
+class LabelBudget(Record):
+    """What a run may spend on labels."""
 
     share: float
+    """Of the rollouts of every training step, the share whose label may be asked for: above 0, at most 1."""
     labels: int | None = None
-    deadline_seconds: float = 60.0
+    """At most so many labels in the whole run; without it, as many as that share."""
+    deadline_ms: int | None = None
+    """How long a label that was asked for is awaited, 60000 where not given; its group is scored without it then."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelPlanRequest(Record):
+    """POST /v1/label-plan."""
+
+    groups: Sequence[Group]
+    """As in /v1/rewards; the labels known so far stand in their rollouts."""
+    budget: int
+    """At most so many labels are planned."""
+    run_id: str | None = None
+    """With label_budget: the run that the labels are charged to, each once. Every group needs its group_id then."""
+    step: int | None = None
+    """The training step that the labels are charged to."""
+    label_budget: LabelBudget | None = None
+    """With run_id: what is beyond this budget of the run is not planned."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +88,7 @@ class LabelCharge:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelRequest:
+class LabelRequest(Record):
     """Why a label is asked for, and how many rewards it is expected to put right, its own included."""
 
     reason: PlanReason
@@ -75,7 +96,7 @@ class LabelRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class StepSpending:
+class StepSpending(Record):
     """Labels asked for among the rollouts of one training step so far; `step` is None where callers did not say it."""
 
     step: int | None
@@ -84,7 +105,7 @@ class StepSpending:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelSpending:
+class LabelSpending(Record):
     """What a run has spent, in all and by step, in order of the steps."""
 
     run_id: str
@@ -94,7 +115,7 @@ class LabelSpending:
 
 
 @dataclass(frozen=True, slots=True)
-class TrustFigures:
+class TrustFigures(Record):
     """How the predictions of `rollouts` rollouts compare with what they are: labelled ones, each predicted without its
     own label, with their labels, often no random sample; or unlabelled ones with what the labels of others say.
 
@@ -111,7 +132,7 @@ class TrustFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Record):
     """The ends of an interval that holds the true figure 95 times of 100, for audits drawn anew."""
 
     low: float
@@ -119,8 +140,8 @@ class Interval:
 
 
 @dataclass(frozen=True, slots=True)
-class TrustIntervals:
-    """The intervals of estimated figures; None where the figure is not defined."""
+class TrustIntervals(Record):
+    """The intervals of estimated figures; null where the figure is not defined."""
 
     auc: Interval | None
     false_positive_rate: Interval | None
@@ -128,7 +149,7 @@ class TrustIntervals:
 
 
 @dataclass(frozen=True, slots=True)
-class StepTrust:
+class StepTrust(Record):
     """The figures of one training step."""
 
     step: int
@@ -136,11 +157,11 @@ class StepTrust:
 
 
 @dataclass(frozen=True, slots=True)
-class DomainTrust:
-    """The `figures` over the labelled rollouts of one domain, and of its last steps, in order; `predicted`: the same,
-    estimated for the last rollouts whose rewards were predicted, from so many `audited` ones, with an `interval` each;
-    where these are `too_few`, a sentence, nothing is estimated. Where not `trusted`, every prediction of the domain is
-    answered abstain, for the `reason`, a sentence."""
+class DomainTrust(Record):
+    """The figures over the labelled rollouts of one domain and of its last training steps, in order; predicted: the
+    same, estimated for the last rollouts whose rewards were predicted, from so many audited ones, with an interval
+    each; where these are too_few, a sentence, nothing is estimated. Where the domain is not trusted, all its
+    predictions are answered abstain, for the reason, a sentence."""
 
     domain: Domain
     trusted: bool
@@ -154,12 +175,9 @@ class DomainTrust:
 
 
 @dataclass(frozen=True, slots=True)
-class TrustReport:
-    """Trust in the predictions of the groups that were answered last, `window` rollouts of each domain, and of all
-    together.
-
-    The bounds are those of the settings, None where off; `min_rollouts` is how many audited rollouts an estimate takes.
-    """
+class TrustReport(Record):
+    """The answer of GET /v1/trust: over the groups that were answered last, `window` rollouts of each domain, and over
+    all together. The bounds are null where off; min_rollouts is how many audited rollouts an estimate takes."""
 
     window: int
     min_rollouts: int

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from memreward_proto.records.record import Record
+
 
 class Domain(StrEnum):
-    """What kind of task a query is; it decides how answers are compared (engine/answer_keys.py)."""
+    """What kind of task a query is; it decides how answers are compared (groups/answers.py)."""
 
     MATH = "math"
     QA = "qa"
@@ -34,45 +37,61 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Query:
-    """One prompt. `id` is the caller's own, or derived from the text (see `records.query_id`)."""
+class Query(Record):
+    """A prompt."""
 
     text: str
-    id: str
-    domain: Domain = Domain.TEXT
+    """The prompt itself."""
+    id: str | None = None
+    """Your own id; without it, one is derived from text, domain and dataset."""
+    domain: str | None = None
+    """math, qa, code or text. Without it: that of a known dataset, else text."""
     dataset: str | None = None
+    """The dataset's name, for example gsm8k."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rollout:
-    """One response to a query.
-
-    `thinking`, `answer` and `answer_key` are what the caller knows better than we do; None means "derive it from the
-    response" (engine/answer_keys.py). `label` is the true reward in [0, 1], None where unknown. `behaviour` is what a
-    program did: for each set of inputs, made from the query alone, one short text an input that tells the outcome;
-    those of values begin with "v" (engine/behaviour_keys.py).
-    """
+class Rollout(Record):
+    """One response to the query."""
 
     response: str
+    """The whole response; a blank one gets the status invalid."""
     thinking: str | None = None
+    """The reasoning part, where you have it apart."""
     answer: str | None = None
+    """The final answer; without it, it is extracted from the response."""
     answer_key: str | None = None
+    """The form in which answers agree; without it, it is derived: for code, from the behaviour where it is given."""
     label: float | None = None
+    """The true reward from 0 to 1, where you know it."""
     behaviour: tuple[tuple[str, ...], ...] | None = None
+    """For programs: what it did on inputs made from the query alone. One list for each set of inputs, that of the
+    likeliest types first, and in it one text an input: 1 to 32 printable ASCII characters, beginning with v for a
+    value. At most 64 sets and 4096 texts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class Group(Record):
     """The rollouts of one query sampled in one step: the unit that is scored together."""
 
-    group_id: str
     query: Query
-    rollouts: tuple[Rollout, ...]
+    rollouts: Sequence[Rollout]
+    group_id: str | None = None
+    """Your own id, back in the answer; without it, the position: "0", "1", …"""
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbor:
-    """A memory query whose experience the prediction used. `similarity` is the cosine, in [-1, 1]."""
+class ScoreRequest(Record):
+    """POST /v1/rewards."""
+
+    groups: Sequence[Group]
+    explain: bool | None = None
+    """Say for each rollout what its group says about it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbor(Record):
+    """A memory query; similarity is the cosine, in [-1, 1]."""
 
     query_id: str
     similarity: float
@@ -80,12 +99,16 @@ class Neighbor:
 
 
 @dataclass(frozen=True, slots=True)
-class RolloutExplanation:
-    """Why a rollout got its probability: what its group says about it, before the network weighs it.
+class Neighbors(Record):
+    """The memory queries nearest to a text, nearest first."""
 
-    `agreement` is the share of the group with the same answer key, in (0, 1]; the two counts are the labels known for
-    siblings with the same key. `answer` is the final answer as extracted.
-    """
+    queries: Sequence[Neighbor]
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation(Record):
+    """What the group says about a rollout, before the network weighs it: its final answer as extracted, the share of
+    the group with the same answer key, in (0, 1], and the labels known for siblings with that key."""
 
     answer: str
     answer_key: str
@@ -95,23 +118,21 @@ class RolloutExplanation:
 
 
 @dataclass(frozen=True, slots=True)
-class Prediction:
-    """The answer for one rollout.
-
-    `reward` is None unless status is OK. `probability` is the calibrated P(rollout is correct) and is None only for
-    INVALID and TIMEOUT. `source` is None when there is no reward to attribute.
-    """
+class Prediction(Record):
+    """The answer for one rollout; reward is null unless status is ok. probability is the calibrated P(rollout is
+    correct), null for invalid and timeout only; source is null where there is no reward, explanation where none was
+    asked for."""
 
     reward: float | None
     probability: float | None
     status: Status
     source: Source | None
-    explanation: RolloutExplanation | None = None
+    explanation: Explanation | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class ScoredGroup:
-    """Predictions in the order of the group's rollouts, and the memory queries they drew on, nearest first."""
+class ScoredGroup(Record):
+    """Predictions in the order of the rollouts sent, and the memory queries they drew on, nearest first."""
 
     group_id: str
     rollouts: tuple[Prediction, ...]
@@ -119,8 +140,8 @@ class ScoredGroup:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """The reply to one request: a prediction is reproducible from the two versions and the input."""
+class Scored(Record):
+    """The answer of POST /v1/rewards: reproducible from the two versions and the input."""
 
     model_version: str
     memory_version: int

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from memreward_proto.records import Prediction, RolloutExplanation, Source, Status
+from memreward_proto.records import Explanation, Prediction, Source, Status
 from memreward_service.groups.batch import ParsedGroup
 from memreward_service.groups.features import FEATURES
 from memreward_service.settings import Settings
@@ -23,7 +23,7 @@ def predictions(
 
 
 def _prediction(
-    response: str, label: float | None, probability: float, explanation: RolloutExplanation | None, settings: Settings
+    response: str, label: float | None, probability: float, explanation: Explanation | None, settings: Settings
 ) -> Prediction:
     """A known label is its own reward. A blank response is invalid: nothing was answered that could be right."""
     if label is not None:
@@ -37,14 +37,14 @@ def _prediction(
     return Prediction(reward, probability, Status.OK, Source.GNN, explanation)
 
 
-def _explanation(group: ParsedGroup, index: int, features: list[float]) -> RolloutExplanation:
+def _explanation(group: ParsedGroup, index: int, features: list[float]) -> Explanation:
     parsed, key = group.parsed[index], group.parsed[index].answer_key
     siblings = [
         rollout.label
         for place, (rollout, other) in enumerate(zip(group.rollouts, group.parsed, strict=True))
         if place != index and key is not None and other.answer_key == key and rollout.label is not None
     ]
-    return RolloutExplanation(
+    return Explanation(
         answer=parsed.answer,
         answer_key=key or "",
         agreement=features[FEATURES.index("share")],

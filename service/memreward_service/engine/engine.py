@@ -22,7 +22,9 @@ from cachetools import LRUCache
 
 from memreward_proto.errors import Conflict, ModelNotTrained, Unavailable
 from memreward_proto.records import (
+    Domain,
     Experience,
+    ExperiencePage,
     ExperienceReceipt,
     Group,
     Label,
@@ -44,6 +46,7 @@ from memreward_proto.records import (
     TrainingJob,
     TrainingOptions,
     TrustReport,
+    filled,
 )  # fmt: skip
 from memreward_service.arrays import Vectors
 from memreward_service.batching import Batcher
@@ -217,9 +220,10 @@ class Engine:
         self._late_labels.add(labels)
         return receipt
 
-    async def list_experience(self, after: str | None, limit: int) -> Sequence[Experience]:
-        """Stored queries in id order after `after`, at most `limit`: the pages of an export."""
-        return await asyncio.to_thread(self._store.page, after, limit)
+    async def list_experience(self, after: str | None, limit: int) -> ExperiencePage:
+        """Stored queries in id order after `after`, at most `limit`: a page of an export."""
+        found = await asyncio.to_thread(self._store.page, after, limit + 1)
+        return ExperiencePage(found[:limit], found[limit - 1].id if len(found) > limit else None)
 
     async def query(self, query_id: str) -> Experience:
         """One stored query with its rollouts. Raises NotFound."""
@@ -356,7 +360,7 @@ class Engine:
     def _guarded(self, groups: Sequence[Group], reply: Reply) -> Reply:
         """The reply, with abstentions in the domains that are out of bounds."""
         predictions = (
-            self._trust.guarded(group.query.domain, predicted)
+            self._trust.guarded(Domain(filled(group.query.domain)), predicted)
             for group, predicted in zip(groups, reply.predictions, strict=True)
         )
         return replace(reply, predictions=tuple(predictions))
@@ -372,7 +376,7 @@ class Engine:
         self._trust.record([answered_group(group, belief, claim.key, claim.step, audit)])
         reply = self._guarded([group], reply)
         scored = Scored(
-            reply.model_version, reply.memory_version, (ScoredGroup(group.group_id, reply.predictions[0], ()),)
+            reply.model_version, reply.memory_version, (ScoredGroup(claim.key.group_id, reply.predictions[0], ()),)
         )
         if charge is None or choice is None:
             return scored, None

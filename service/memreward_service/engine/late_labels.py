@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 
 from memreward_proto.errors import MemRewardError
-from memreward_proto.records import Experience, Group, Label
+from memreward_proto.records import Domain, Experience, Group, Label, filled
 from memreward_service.belief.posterior import KeyPosterior
 from memreward_service.store import ExperienceStore
 from memreward_service.trust.trust import Trust
@@ -94,18 +94,17 @@ class LateLabels:
 
     def _unanswered(self, experience: Experience, ids: set[str]) -> list[StoredGroup]:
         """The stored groups of those labelled rollouts that no answered group has."""
-        query = experience.query
-        late: dict[str, int | None] = {}
+        domain, late = Domain(filled(experience.domain)), dict[str, int | None]()
         for stored in experience.rollouts:
-            text, label = stored.rollout.response, stored.rollout.label
-            if stored.id not in ids or label is None:
+            rollout_id = filled(stored.id)
+            if rollout_id not in ids or stored.label is None:
                 continue
-            if not self._trust.label(query.domain, query.text, text, stored.id, label):
-                late[stored.id] = stored.step
+            if not self._trust.label(domain, experience.text, stored.response, rollout_id, stored.label):
+                late[rollout_id] = stored.step
         groups = []
         for step in dict.fromkeys(late.values()):
             rollouts = [stored for stored in experience.rollouts if stored.step == step][-MOST_ROLLOUTS:]
-            places = {stored.id: place for place, stored in enumerate(rollouts) if stored.id in late}
-            group = Group(query.id, query, tuple(stored.rollout for stored in rollouts))
+            places = {filled(stored.id): place for place, stored in enumerate(rollouts) if stored.id in late}
+            group = Group(experience, tuple(rollouts), experience.id)
             groups.append(StoredGroup(group, step, places))
         return groups

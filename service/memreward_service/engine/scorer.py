@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from memreward_proto.errors import Internal
-from memreward_proto.records import Group, Neighbor, Prediction, Scored, ScoredGroup
+from memreward_proto.records import Domain, Group, Neighbor, Prediction, Scored, ScoredGroup, filled
 from memreward_service.arrays import Vectors
 from memreward_service.belief.posterior import KeyPosterior, belief_about
 from memreward_service.belief.rewards import predictions
@@ -58,8 +58,8 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
     batch = group_batch(groups, np.concatenate([question.vectors for question in questions]))
     near = memory.near(
         batch.query_vectors.numpy(),
-        [group.query.domain for group in groups],
-        [group.query.id for group in groups],
+        [Domain(filled(group.query.domain)) for group in groups],
+        [filled(group.query.id) for group in groups],
         model.trained.rule,
     )
     with torch.inference_mode():
@@ -96,7 +96,7 @@ def scored_groups(groups: Sequence[Group], reply: Reply, texts: Mapping[str, str
         reply.model_version,
         reply.memory_version,
         tuple(
-            ScoredGroup(group.group_id, predictions, named(near, texts))
+            ScoredGroup(filled(group.group_id), predictions, named(near, texts))
             for group, predictions, near in zip(groups, reply.predictions, reply.near, strict=True)
         ),
     )

@@ -11,7 +11,7 @@ import unicodedata
 from dataclasses import dataclass
 from functools import lru_cache
 
-from memreward_proto.records import Domain, Query, Rollout
+from memreward_proto.records import Domain, Query, Rollout, filled
 from memreward_service.groups.final_answers import (
     FinalAnswer,
     Mark,
@@ -62,14 +62,15 @@ def parse_rollout(query: Query, rollout: Rollout) -> ParsedRollout:
     answer is x`), else the last line (math: the number that it concludes with); in code it is the last fenced
     block. A response that never left its thinking has only what it boxed or stated there.
     """
+    domain = Domain(filled(query.domain))
     tagged, rest = split_thinking(rollout.response)
     if rollout.answer is not None:
-        final = _given(query.domain, rollout.answer)
+        final = _given(domain, rollout.answer)
         thinking = tagged if tagged is not None else rollout.response.strip()
     else:
-        final = _final_answer(query.domain, rest, tagged)
+        final = _final_answer(domain, rest, tagged)
         thinking = tagged if tagged is not None else final.before or rest
-    key = rollout.answer_key if rollout.answer_key is not None else _key(query, final)
+    key = rollout.answer_key if rollout.answer_key is not None else _key(domain, query.text, final)
     return ParsedRollout(
         thinking=rollout.thinking if rollout.thinking is not None else thinking,
         answer=rollout.answer if rollout.answer is not None else final.answer,
@@ -119,12 +120,12 @@ def _final_answer(domain: Domain, rest: str, tagged: str | None) -> FinalAnswer:
     return line
 
 
-def _key(query: Query, final: FinalAnswer) -> str:
-    match query.domain:
+def _key(domain: Domain, query_text: str, final: FinalAnswer) -> str:
+    match domain:
         case Domain.MATH:
             return prose_key(final.answer) if final.mark is Mark.STATEMENT else math_key(final.answer)
         case Domain.QA:
-            return _choice(_options(query.text), final)
+            return _choice(_options(query_text), final)
         case Domain.CODE:
             return code_key(final.answer, final.language)
         case Domain.TEXT:

@@ -35,7 +35,7 @@ class ParsedGroup:
         """Whether at most one answer key is right. Different answers exclude each other, but not different texts, and
         programs whose behaviour nobody told are known by their texts only."""
         told = any(rollout.answer_key is not None or rollout.behaviour is not None for rollout in self.rollouts)
-        return self.query.domain is not Domain.TEXT and (self.query.domain is not Domain.CODE or told)
+        return self.query.domain != Domain.TEXT and (self.query.domain != Domain.CODE or told)
 
 
 def parse_group(query: Query, rollouts: Sequence[Rollout]) -> ParsedGroup:

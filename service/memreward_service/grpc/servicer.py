@@ -6,25 +6,39 @@ Errors are raised, not answered: grpc/edge.py turns them into statuses.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 import grpc.aio
+from google.protobuf.message import Message
 from grpc_health.v1 import health, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from memreward_proto import reward_pb2 as pb
 from memreward_proto import reward_pb2_grpc
+from memreward_proto.codec import MissingField, message_of, record_of
+from memreward_proto.records import (
+    ExperienceRequest,
+    LabelPlanRequest,
+    LabelsRequest,
+    Models,
+    Neighbors,
+    ScoreRequest,
+    Submission,
+    TrainingOptions,
+)  # fmt: skip
 from memreward_service.auth import Keys
-from memreward_service.grpc import records
 from memreward_service.grpc.edge import Edge
 from memreward_service.grpc.health import SERVICE, Health
 from memreward_service.request_metrics import count_reward, count_scored
 from memreward_service.requests import validation
+from memreward_service.requests.limits import check_name, missing
 from memreward_service.settings import Settings
 
 if TYPE_CHECKING:
     from memreward_service.engine.engine import Engine
+
+Kind = TypeVar("Kind")
 
 
 def rpc_server(engine: Engine, settings: Settings, health_checks: Health) -> grpc.aio.Server:
@@ -51,83 +65,92 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
         self._engine = engine
         self._settings = settings
 
-    async def ScoreRewards(self, request: pb.ScoreRewardsRequest, context: Any) -> pb.ScoreRewardsResponse:
+    async def ScoreRewards(self, request: pb.ScoreRewardsRequest, context: Any) -> Message:
         """The reward of every rollout."""
-        drafts = [records.group_draft(group) for group in request.groups]
-        groups = validation.valid_groups(drafts, self._settings)
-        scored = await self._engine.score(groups, explain=request.explain)
+        asked = _read(ScoreRequest, request)
+        groups = validation.valid_groups(asked.groups, self._settings)
+        scored = await self._engine.score(groups, explain=bool(asked.explain))
         count_scored(scored)
-        return records.scored_message(scored)
+        return message_of(pb.ScoreRewardsResponse, scored)
 
-    async def PlanLabels(self, request: pb.PlanLabelsRequest, context: Any) -> pb.PlanLabelsResponse:
+    async def PlanLabels(self, request: pb.PlanLabelsRequest, context: Any) -> Message:
         """Which rollouts to verify next."""
-        groups, budget, charge = validation.valid_label_plan(records.label_plan_draft(request), self._settings)
-        return records.label_plan_message(await self._engine.plan_labels(groups, budget, charge))
+        asked = _read(LabelPlanRequest, request)
+        groups, charge = validation.valid_label_plan(asked, self._settings)
+        return message_of(pb.PlanLabelsResponse, await self._engine.plan_labels(groups, asked.budget, charge))
 
-    async def SubmitRollout(self, request: pb.SubmitRolloutRequest, context: Any) -> pb.SubmitRolloutResponse:
+    async def SubmitRollout(self, request: pb.SubmitRolloutRequest, context: Any) -> Message:
         """The reward of one rollout of a group whose rollouts come one by one, or the request for its label. A caller
         that leaves cancels it."""
-        submission = validation.valid_submission(records.submission_draft(request), self._settings)
+        submission = validation.valid_submission(_read(Submission, request), self._settings)
         reward = await self._engine.submit(submission)
         count_reward(reward)
-        return records.reward_message(reward)
+        return message_of(pb.SubmitRolloutResponse, reward)
 
-    async def AddExperience(self, request: pb.AddExperienceRequest, context: Any) -> pb.AddExperienceResponse:
+    async def AddExperience(self, request: pb.AddExperienceRequest, context: Any) -> Message:
         """Remember queries with their rollouts."""
-        drafts = [records.experience_draft(query) for query in request.queries]
-        experience = validation.valid_experience(drafts, self._settings)
-        return records.experience_receipt_message(await self._engine.add_experience(experience))
+        experience = validation.valid_experience(_read(ExperienceRequest, request).queries, self._settings)
+        return message_of(pb.AddExperienceResponse, await self._engine.add_experience(experience))
 
-    async def AddLabels(self, request: pb.AddLabelsRequest, context: Any) -> pb.AddLabelsResponse:
+    async def AddLabels(self, request: pb.AddLabelsRequest, context: Any) -> Message:
         """True rewards that arrive after their rollouts."""
-        drafts = [records.label_draft(label) for label in request.labels]
-        labels = validation.valid_labels(drafts, self._settings)
-        return records.label_receipt_message(await self._engine.add_labels(labels))
+        labels = validation.valid_labels(_read(LabelsRequest, request).labels, self._settings)
+        return message_of(pb.AddLabelsResponse, await self._engine.add_labels(labels))
 
-    async def ListExperience(self, request: pb.ListExperienceRequest, context: Any) -> pb.ListExperienceResponse:
+    async def ListExperience(self, request: pb.ListExperienceRequest, context: Any) -> Message:
         """Stored queries in id order, a page at a time."""
-        after, limit = validation.valid_page(records.text(request, "after"), records.whole(request, "limit"))
-        return records.page_message(await self._engine.list_experience(after, limit + 1), limit)
+        page = validation.valid_page(_given(request, "after"), _given(request, "limit"))
+        return message_of(pb.ListExperienceResponse, await self._engine.list_experience(*page))
 
-    async def GetQuery(self, request: pb.GetQueryRequest, context: Any) -> pb.Experience:
+    async def GetQuery(self, request: pb.GetQueryRequest, context: Any) -> Message:
         """One stored query with its rollouts."""
-        query_id = validation.valid_id(request.query_id, "query_id")
-        return records.experience_message(await self._engine.query(query_id))
+        return message_of(pb.Experience, await self._engine.query(check_name(request.query_id, "query_id")))
 
-    async def FindQueries(self, request: pb.FindQueriesRequest, context: Any) -> pb.FindQueriesResponse:
+    async def FindQueries(self, request: pb.FindQueriesRequest, context: Any) -> Message:
         """The memory queries nearest to a text."""
-        text, k = validation.valid_search(request.text, records.whole(request, "k"), self._settings)
-        neighbors = await self._engine.similar_queries(text, k)
-        return pb.FindQueriesResponse(queries=records.neighbor_messages(neighbors))
+        text, k = validation.valid_search(request.text, _given(request, "k"), self._settings)
+        return message_of(pb.FindQueriesResponse, Neighbors(await self._engine.similar_queries(text, k)))
 
-    async def GetMemory(self, request: pb.GetMemoryRequest, context: Any) -> pb.MemoryStatus:
+    async def GetMemory(self, request: pb.GetMemoryRequest, context: Any) -> Message:
         """How far the memory has followed the store."""
-        return records.memory_message(await self._engine.memory_status())
+        return message_of(pb.MemoryStatus, await self._engine.memory_status())
 
-    async def StartTraining(self, request: pb.StartTrainingRequest, context: Any) -> pb.TrainingJob:
+    async def StartTraining(self, request: pb.StartTrainingRequest, context: Any) -> Message:
         """Queue a training job."""
-        options = validation.valid_training(records.whole(request, "seeds"), records.whole(request, "epochs"))
-        return records.job_message(await self._engine.start_training(options))
+        options = validation.valid_training(_read(TrainingOptions, request))
+        return message_of(pb.TrainingJob, await self._engine.start_training(options))
 
-    async def GetTrainingJob(self, request: pb.GetTrainingJobRequest, context: Any) -> pb.TrainingJob:
+    async def GetTrainingJob(self, request: pb.GetTrainingJobRequest, context: Any) -> Message:
         """How far a training job is."""
-        job_id = validation.valid_id(request.job_id, "job_id")
-        return records.job_message(self._engine.training_job(job_id))
+        return message_of(pb.TrainingJob, self._engine.training_job(check_name(request.job_id, "job_id")))
 
-    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> pb.ListModelsResponse:
+    async def ListModels(self, request: pb.ListModelsRequest, context: Any) -> Message:
         """The models on disk, newest first."""
-        return pb.ListModelsResponse(models=[records.model_message(model) for model in await self._engine.models()])
+        return message_of(pb.ListModelsResponse, Models(await self._engine.models()))
 
-    async def ActivateModel(self, request: pb.ActivateModelRequest, context: Any) -> pb.ModelInfo:
+    async def ActivateModel(self, request: pb.ActivateModelRequest, context: Any) -> Message:
         """Make a kept model the active one."""
-        model_version = validation.valid_id(request.model_version, "model_version")
-        return records.model_message(await self._engine.activate_model(model_version))
+        model_version = check_name(request.model_version, "model_version")
+        return message_of(pb.ModelInfo, await self._engine.activate_model(model_version))
 
-    async def GetTrust(self, request: pb.GetTrustRequest, context: Any) -> pb.TrustReport:
+    async def GetTrust(self, request: pb.GetTrustRequest, context: Any) -> Message:
         """How predictions compare with the labels that came inside groups."""
-        return records.trust_message(await self._engine.trust())
+        return message_of(pb.TrustReport, await self._engine.trust())
 
-    async def GetLabelSpending(self, request: pb.GetLabelSpendingRequest, context: Any) -> pb.LabelSpending:
+    async def GetLabelSpending(self, request: pb.GetLabelSpendingRequest, context: Any) -> Message:
         """The labels that a run was asked for."""
-        run_id = validation.valid_id(request.run_id, "run_id")
-        return records.label_spending_message(await self._engine.label_spending(run_id))
+        run_id = check_name(request.run_id, "run_id")
+        return message_of(pb.LabelSpending, await self._engine.label_spending(run_id))
+
+
+def _read(kind: type[Kind], request: Message) -> Kind:
+    """The record of a request. Raises InvalidArgument, as HTTP does, where a field that it needs is absent."""
+    try:
+        return record_of(kind, request)
+    except MissingField as error:
+        raise missing(error.field) from None
+
+
+def _given(request: Message, field: str) -> Any:
+    """The value of an optional field; None where absent."""
+    return getattr(request, field) if request.HasField(field) else None

@@ -1,29 +1,24 @@
 """The HTTP transport: a FastAPI application around an engine.
 
-A request passes http_edge.Edge (metrics, unknown errors), the key check, one route of http_routes, which
-reads the body with http_edge, parses it with http_schemas, has it validated by engine/validation and calls
-the engine; the answer is written by orjson, its shape documented by http_replies. Trainers that bring their own format
-go through trainer_routes and gym_routes instead.
+A request passes edge.Edge (body limit, metrics, unknown errors), the key check and bodies.py, which reads its JSON into
+a record; one route of routes.py has the record validated (requests/validation.py) and calls the engine; the answer, a
+record too, is written by orjson. Trainers that bring their own format go through trainers/ instead.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.openapi.utils import get_openapi
 from fastapi.responses import PlainTextResponse, RedirectResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from pydantic.json_schema import models_json_schema
 from starlette.exceptions import HTTPException
 
 from memreward_proto.errors import MemRewardError
 from memreward_service.auth import Keys
-from memreward_service.http.edge import Edge, on_error, on_no_route, on_wrong_query
+from memreward_service.http.edge import Edge, on_error, on_no_route, on_wrong_request
 from memreward_service.http.routes import router
-from memreward_service.http.schemas import REQUEST_BODIES
-from memreward_service.http.trainers.bodies import TRAINER_BODIES
 from memreward_service.http.trainers.nemo_gym import router as gym_router
 from memreward_service.http.trainers.openrlhf_slime import router as trainer_router
 from memreward_service.settings import Settings
@@ -52,10 +47,9 @@ def application(engine: Engine, settings: Settings) -> FastAPI:
     app.add_api_route("/metrics", metrics, tags=["operation"], response_class=PlainTextResponse)
     app.add_api_route("/", root, include_in_schema=False)
     app.add_exception_handler(MemRewardError, on_error)
-    app.add_exception_handler(RequestValidationError, on_wrong_query)
+    app.add_exception_handler(RequestValidationError, on_wrong_request)
     app.add_exception_handler(HTTPException, on_no_route)
-    app.add_middleware(Edge)
-    app.openapi = lambda: _openapi(app)  # type: ignore[method-assign]
+    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes)
     return app
 
 
@@ -80,16 +74,3 @@ async def metrics() -> Response:
 async def root() -> Response:
     """People who open the address in a browser land on the documentation."""
     return RedirectResponse("/docs")
-
-
-def _openapi(app: FastAPI) -> dict[str, Any]:
-    """FastAPI's page plus the schemas of the bodies that the routes read raw. Built once."""
-    if app.openapi_schema is None:
-        page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-        _, bodies = models_json_schema(
-            [(body, "validation") for body in (*REQUEST_BODIES, *TRAINER_BODIES)],
-            ref_template="#/components/schemas/{model}",
-        )
-        page["components"]["schemas"].update(bodies["$defs"])
-        app.openapi_schema = page
-    return app.openapi_schema

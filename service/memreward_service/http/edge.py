@@ -1,4 +1,4 @@
-"""The edge of HTTP: bodies in within their limit, errors out in one shape, every request counted."""
+"""The edge of HTTP: bodies within their limit, errors out in one shape, every request counted."""
 
 from __future__ import annotations
 
@@ -7,43 +7,22 @@ import time
 from collections.abc import Coroutine, Mapping, Sequence
 from typing import Any, TypeVar
 
-import orjson
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from memreward_proto.errors import InvalidArgument, MemRewardError, NotFound, TooLarge, Unauthenticated
 from memreward_service.error_objects import answerable, error_object, retry_after
+from memreward_service.http.bodies import json_response
 from memreward_service.request_metrics import count_request
 from memreward_service.requests.limits import missing, shortened
 
-BodyType = TypeVar("BodyType", bound=BaseModel)
 Result = TypeVar("Result")
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body. Raises TooLarge as soon as more than `limit` bytes are announced or have come."""
-    if int(request.headers.get("content-length", 0)) > limit:
-        raise _too_large(limit)
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def parse_body(kind: type[BodyType], raw: bytes) -> BodyType:
-    """JSON to the body of a route, in one pass in pydantic-core. Raises InvalidArgument naming the field."""
-    try:
-        return kind.model_validate_json(raw)
-    except ValidationError as error:
-        raise _invalid(error.errors(include_url=False, include_input=False)) from None
+UNKNOWN_FIELD = ("extra_forbidden", "unexpected_keyword_argument")
+"""How pydantic says that a field is unknown, of a model and of a dataclass."""
 
 
 async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -> Result:
@@ -63,11 +42,6 @@ async def while_connected(request: Request, work: Coroutine[Any, Any, Result]) -
         working.cancel()
 
 
-def json_response(content: object, status: int = 200) -> Response:
-    """Records and plain values as JSON; a dataclass becomes an object of its fields."""
-    return Response(orjson.dumps(content), status, media_type="application/json")
-
-
 def error_response(request: Request, error: MemRewardError, status: int | None = None) -> Response:
     """The error in the one shape of all errors; its code is left on the request for the metrics."""
     request.state.code = error.code
@@ -84,12 +58,11 @@ async def on_error(request: Request, error: Exception) -> Response:
     return error_response(request, answerable(error, f"{request.method} {request.url.path}"))
 
 
-async def on_wrong_query(request: Request, error: Exception) -> Response:
-    """Handler of FastAPI's RequestValidationError: a wrong parameter behind the question mark."""
+async def on_wrong_request(request: Request, error: Exception) -> Response:
+    """Handler of FastAPI's RequestValidationError: a wrong body, or a wrong parameter behind the question mark."""
     if not isinstance(error, RequestValidationError):
         raise error
-    behind_the_mark = [{**problem, "loc": problem["loc"][1:]} for problem in error.errors()]
-    return error_response(request, _invalid(behind_the_mark))
+    return error_response(request, _invalid([{**problem, "loc": problem["loc"][1:]} for problem in error.errors()]))
 
 
 async def on_no_route(request: Request, error: Exception) -> Response:
@@ -105,11 +78,11 @@ async def on_no_route(request: Request, error: Exception) -> Response:
 
 
 class Edge:
-    """ASGI middleware around the whole application: unknown exceptions become Internal, requests are
-    counted."""
+    """ASGI middleware around the whole application: bodies over the limit are refused, unknown exceptions become
+    Internal, requests are counted."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, max_body_bytes: int) -> None:
+        self._app, self._max_body_bytes = app, max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event; only requests are watched."""
@@ -127,7 +100,7 @@ class Edge:
             await send(message)
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, _limited(scope, receive, self._max_body_bytes), watched)
             code = scope.get("state", {}).get("code", "ok" if status < 400 else str(status))
         except ClientDisconnect:
             return
@@ -141,6 +114,24 @@ class Edge:
         finally:
             route = getattr(scope.get("route"), "path", "unmatched")
             count_request("http", route, code, time.perf_counter() - began)
+
+
+def _limited(scope: Scope, receive: Receive, limit: int) -> Receive:
+    """Receives a body, and raises TooLarge as soon as more than `limit` bytes are announced or have come."""
+    announced = int(Headers(scope=scope).get("content-length", 0))
+    size = 0
+
+    async def limited() -> Message:
+        nonlocal size
+        if announced > limit:
+            raise _too_large(limit)
+        message = await receive()
+        size += len(message.get("body", b""))
+        if size > limit:
+            raise _too_large(limit)
+        return message
+
+    return limited
 
 
 async def _left(request: Request) -> None:
@@ -157,16 +148,22 @@ def _too_large(limit: int) -> TooLarge:
 
 def _invalid(problems: Sequence[Mapping[str, Any]]) -> InvalidArgument:
     """One sentence about one problem: an unknown field first, as it often is the reason for a missing one."""
-    problem = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    problem = next((problem for problem in problems if problem["type"] in UNKNOWN_FIELD), problems[0])
     field = _field(problem["loc"])
     match problem["type"]:
-        case "extra_forbidden":
+        case "extra_forbidden" | "unexpected_keyword_argument":
             sentence = f"{field} is not a field of this request: correct its name, or leave it out."
         case "json_invalid":
             reason = problem.get("ctx", {}).get("error", "it cannot be read")
             sentence = f"The body is not JSON ({reason}): send one JSON object."
+        case "missing" if not problem["loc"]:
+            sentence = "The body is not JSON (EOF while parsing a value at line 1 column 0): send one JSON object."
         case "missing":
             return missing(field)
+        case "dataclass_type" | "model_type" | "dict_type":
+            sentence = f"{field} should be an object: correct it."
+        case "list_type" | "tuple_type":
+            sentence = f"{field} should be a valid array: correct it."
         case _:
             told = problem["msg"].removeprefix("Input ")
             sentence = f"{field} {told[0].lower()}{told[1:]}: correct it."

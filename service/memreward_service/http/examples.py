@@ -17,8 +17,7 @@ from memreward_proto.errors import (
     Unauthenticated,
     Unavailable,
 )  # fmt: skip
-from memreward_service.error_objects import error_object
-from memreward_service.http.replies import ErrorReply
+from memreward_service.error_objects import ErrorReply, error_object
 
 QUESTION = "Tom has 3 boxes with 12 pencils each and gives 9 pencils away. How many are left?"
 
@@ -221,6 +220,11 @@ ERRORS: tuple[MemRewardError, ...] = (
 
 ALWAYS: tuple[type[MemRewardError], ...] = (InvalidArgument, Unauthenticated, Internal)
 """The errors that every route of /v1 may answer with."""
+
+
+def body_example(example: object) -> dict[str, object]:
+    """The OpenAPI `openapi_extra` of a route that shows one body."""
+    return {"requestBody": {"content": {"application/json": {"example": example}}}}
 
 
 def error_responses(*kinds: type[MemRewardError]) -> dict[int | str, dict[str, object]]:

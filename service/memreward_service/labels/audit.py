@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from cachetools import LRUCache
 
-from memreward_proto.records import Group
+from memreward_proto.records import Group, filled
 
 GROUPS_KEPT = 100_000
 """Groups whose audit is kept after a plan."""
@@ -43,7 +43,7 @@ def drawn(group: bytes, rollouts: Collection[int], rate: float) -> frozenset[int
 
 def content_of(group: Group) -> bytes:
     """A digest of what is asked and answered in a group, whatever its labels."""
-    texts = (group.query.id, *(rollout.response for rollout in group.rollouts))
+    texts = (filled(group.query.id), *(rollout.response for rollout in group.rollouts))
     return digest(*(text.encode("utf-8", "surrogatepass") for text in texts))
 
 

@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memreward_proto.records import Group, PlannedLabel, PlanReason, SampledRollout
+from memreward_proto.records import Group, PlannedLabel, PlanReason, SampledRollout, filled
 from memreward_service.arrays import Floats
 from memreward_service.belief.posterior import KeyPosterior
 from memreward_service.labels.audit import NO_AUDIT, GroupAudit, content_of, digest, drawn
@@ -66,7 +66,7 @@ def open_group(group: Group, belief: KeyPosterior) -> OpenGroup:
     """A group as callers send it, nothing drawn."""
     responses = [rollout.response for rollout in group.rollouts]
     return OpenGroup(
-        group.group_id,
+        filled(group.group_id),
         belief,
         [rollout.label for rollout in group.rollouts],
         frozenset(index for index, response in enumerate(responses) if not response.strip()),

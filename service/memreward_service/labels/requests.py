@@ -13,7 +13,7 @@ from typing import Protocol
 
 from cachetools import LRUCache
 
-from memreward_proto.records import Group, GroupKey, LabelCharge, PlannedLabel
+from memreward_proto.records import Group, GroupKey, LabelCharge, PlannedLabel, filled
 from memreward_service.belief.posterior import KeyPosterior
 from memreward_service.labels.planner import LEAST_GAIN, LabelChoice, label_plan, open_group, with_audit
 from memreward_service.rendezvous import Claim, group_name
@@ -94,8 +94,9 @@ class LabelRequests:
         self, groups: Sequence[Group], plan: Sequence[PlannedLabel], charge: LabelCharge
     ) -> tuple[PlannedLabel, ...]:
         """The part of a `plan` for `groups` that the run can pay for, charged to it. Raises Unavailable."""
-        names = {group.group_id: group_name(GroupKey(charge.run_id, group.group_id)) for group in groups}
-        sizes = {names[group.group_id]: len(group.rollouts) for group in groups}
+        rollouts = {filled(group.group_id): len(group.rollouts) for group in groups}
+        names = {group_id: group_name(GroupKey(charge.run_id, group_id)) for group_id in rollouts}
+        sizes = {names[group_id]: size for group_id, size in rollouts.items()}
         wanted = [(names[label.group_id], label.rollout_index) for label in plan]
         paid = await self._granted(charge, sizes, wanted)
         return tuple(label for label, granted in zip(plan, paid, strict=True) if granted)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from memreward_proto.errors import MemRewardError
-from memreward_proto.records import Experience
+from memreward_proto.records import Domain, Experience, filled
 from memreward_service.arrays import Vectors
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_group
@@ -138,8 +138,8 @@ class MemoryFollower:
         changed."""
         states = None if self.serving is None else states_of(self.serving.trained, batch)
         self.memory.put(
-            [group.query.id for group in groups],
-            [group.query.domain for group in groups],
+            [filled(group.query.id) for group in groups],
+            [Domain(filled(group.query.domain)) for group in groups],
             batch.query_vectors.numpy(),
             states,
         )
@@ -184,8 +184,6 @@ async def embedded(
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[GroupBatch, list[ParsedGroup]]:
     """Stored queries as arrays, their vectors from the durable store where it has them; and the queries as they are."""
-    groups = await asyncio.to_thread(
-        lambda: [parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in experiences]
-    )
+    groups = await asyncio.to_thread(lambda: [parse_group(e, e.rollouts) for e in experiences])
     vectors = await embedder.embed_durable([text for group in groups for text in group.texts], progress)
     return await asyncio.to_thread(group_batch, groups, vectors), groups

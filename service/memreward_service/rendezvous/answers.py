@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 from memreward_proto.errors import Conflict, Internal, MemRewardError, Overloaded, Unavailable
-from memreward_proto.records import GroupKey, LabelBudget, RolloutReward, Scored, Status, Submission
+from memreward_proto.records import GroupKey, LabelBudget, RolloutReward, Scored, Status, Submission, filled
 from memreward_service.rendezvous.protocol import RETRY_SECONDS, Answer, Arrival, Claim, RolloutState
 
 
@@ -111,4 +111,4 @@ def _said(value: object) -> object:
     if not isinstance(value, LabelBudget):
         return value
     labels = "" if value.labels is None else f"labels {value.labels}, "
-    return f"(share {value.share:g}, {labels}deadline {value.deadline_seconds:g} s)"
+    return f"(share {value.share:g}, {labels}deadline {filled(value.deadline_ms) / 1000:g} s)"

@@ -118,10 +118,10 @@ def arrived(group: HeldGroup | None, arrival: Arrival, overdue: bool, now: float
     decided = label is not None or given.no_label
     held = replace(
         held,
-        allow_partial=given.allow_partial,
+        allow_partial=bool(given.allow_partial),
         verifies=given.label_budget is not None,
         label=label if held.label is None else held.label,
-        unlabelled=held.unlabelled or (given.no_label and label is None),
+        unlabelled=held.unlabelled or (bool(given.no_label) and label is None),
     )
     return replace(
         group,

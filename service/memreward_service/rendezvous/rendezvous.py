@@ -34,6 +34,7 @@ from memreward_proto.records import (
     RolloutReward,
     Scored,
     Submission,
+    filled,
 )
 from memreward_service.rendezvous.answers import (
     answers_of,
@@ -122,19 +123,19 @@ class Rendezvous:
         arrival = arrival_of(submission)
         call = _Call(submission.rollout_index)
         with self._waiting(arrival, call), WAIT_SECONDS.time():
-            overdue = submission.allow_partial and submission.deadline_seconds == 0
+            overdue = bool(submission.allow_partial) and submission.deadline_ms == 0
             state = await self._place.arrive(arrival, overdue)
             show(self._place.usage())
             if state.known:
                 JOINED.inc()
             else:
                 self._embed_ahead(submission)
-            return await self._answer(arrival, call, state, began + submission.deadline_seconds)
+            return await self._answer(arrival, call, state, began + filled(submission.deadline_ms) / 1000)
 
     async def _answer(self, arrival: Arrival, call: _Call, state: RolloutState, deadline: float) -> RolloutReward:
         """Wait as long as there is something to wait for. `state` is what the place said last."""
         submission = arrival.submission
-        passed = submission.deadline_seconds == 0
+        passed = submission.deadline_ms == 0
         while True:
             if (answer := call.answer or state.answer) is not None:
                 return reward_of(submission, answer)
@@ -151,7 +152,7 @@ class Rendezvous:
             await self._woken(call, math.inf if state.due else min(deadline, lapse))
             if call.answer is None and call.failure is None:
                 passed = time.monotonic() >= deadline
-                state = await self._place.arrive(arrival, overdue=passed and submission.allow_partial)
+                state = await self._place.arrive(arrival, overdue=passed and bool(submission.allow_partial))
 
     async def _woken(self, call: _Call, deadline: float) -> None:
         """Until something happened, the deadline (or that of a label) passed, or it is time to look."""
@@ -222,7 +223,7 @@ class Rendezvous:
 
     async def _score_claimed(self, claim: Claim) -> None:
         try:
-            group = Group(claim.key.group_id, claim.query, tuple(claim.rollouts[i] for i in sorted(claim.rollouts)))
+            group = Group(claim.query, tuple(claim.rollouts[i] for i in sorted(claim.rollouts)), claim.key.group_id)
             charge = None
             if claim.may_ask and claim.label_budget is not None:
                 charge = LabelCharge(claim.key.run_id, claim.step, claim.label_budget)
@@ -230,7 +231,7 @@ class Rendezvous:
             if charge is not None and label is not None:
                 ASKED.labels(label.reason).inc()
                 request = LabelRequest(label.reason, label.gain)
-                await self._place.ask(claim, label.rollout_index, request, charge.budget.deadline_seconds)
+                await self._place.ask(claim, label.rollout_index, request, filled(charge.budget.deadline_ms) / 1000)
                 return
             settled = await self._place.settle(claim, answers_of(claim, scored))
         except BaseException:

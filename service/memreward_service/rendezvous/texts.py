@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from memreward_proto.records import Domain, Query, Rollout
+from memreward_proto.plain import plain, record_of
+from memreward_proto.records import Query, Rollout
 
 QUERY = "query"
 
@@ -28,22 +28,11 @@ class Texts(NamedTuple):
 
 def to_fields(texts: Texts) -> dict[str, str]:
     """JSON by name: the query under "query", a rollout under its index."""
-    rollouts = {str(index): _json(rollout) for index, rollout in texts.rollouts.items()}
-    return {QUERY: _json(texts.query), **rollouts}
+    rollouts = {str(index): json.dumps(plain(rollout)) for index, rollout in texts.rollouts.items()}
+    return {QUERY: json.dumps(plain(texts.query)), **rollouts}
 
 
 def from_fields(named: Mapping[str, str]) -> Texts:
     """The texts that `to_fields` wrote."""
-    rollouts = {int(name): _rollout(text) for name, text in named.items() if name != QUERY}
-    facts: dict[str, Any] = json.loads(named[QUERY])
-    return Texts(Query(**{**facts, "domain": Domain(facts["domain"])}), rollouts)
-
-
-def _json(record: Query | Rollout) -> str:
-    return json.dumps({field.name: getattr(record, field.name) for field in fields(record)})
-
-
-def _rollout(text: str) -> Rollout:
-    facts: dict[str, Any] = json.loads(text)
-    behaviour = facts.pop("behaviour")
-    return Rollout(**facts, behaviour=None if behaviour is None else tuple(map(tuple, behaviour)))
+    rollouts = {int(name): record_of(Rollout, json.loads(text)) for name, text in named.items() if name != QUERY}
+    return Texts(record_of(Query, json.loads(named[QUERY])), rollouts)

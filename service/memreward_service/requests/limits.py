@@ -5,11 +5,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TypeVar
 
 from memreward_proto.errors import InvalidArgument
-
-Given = TypeVar("Given")
 
 MAX_NAME_CHARS = 256
 """Longest id, dataset, policy or source; short enough to come back in an error over gRPC metadata."""
@@ -24,13 +21,6 @@ OUTCOME = re.compile(r"[ -~]{1,32}")
 def missing(field: str) -> InvalidArgument:
     """The error of a required field that is not there, or holds nothing but spaces."""
     return InvalidArgument(f"{field} is missing or blank: give it a value.", field=field)
-
-
-def given(value: Given | None, field: str) -> Given:
-    """The value of a required field."""
-    if value is None:
-        raise missing(field)
-    return value
 
 
 def check_label(label: float, field: str) -> None:
@@ -55,6 +45,16 @@ def check_length(text: str, place: str, name: str, limit: int) -> None:
             limit=limit,
             given=len(text),
         )
+
+
+def check_optional_name(value: str | None, field: str) -> str | None:
+    """An id or another short name, where there is one."""
+    return None if value is None else check_name(value, field)
+
+
+def check_optional_whole(value: int | None, field: str, least: int, most: int) -> int | None:
+    """A whole number from `least` to `most`, where there is one."""
+    return None if value is None else check_whole(value, field, least, most)
 
 
 def check_name(value: str, field: str) -> str:

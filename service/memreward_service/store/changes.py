@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from memreward_proto.errors import Conflict, InvalidArgument, NotFound
-from memreward_proto.records import Experience, Label, Query, Rollout, StoredRollout
+from memreward_proto.records import Experience, Label, Query, Rollout, StoredRollout, filled
 from memreward_service.store.schema import is_plain
 
 MAX_ID_CHARS = 512
@@ -66,10 +66,9 @@ def compare_experience(queries: Sequence[Experience], known: Known) -> Change:
     """The change that storing `queries` makes; `known` grows by it. Raises Conflict naming the field."""
     change = Change()
     for i, experience in enumerate(queries):
-        query = experience.query
-        _compare_query(query, known, change, f"queries[{i}].id")
+        _compare_query(experience, known, change, f"queries[{i}].id")
         for j, stored in enumerate(experience.rollouts):
-            _compare_rollout(query.id, stored, known, change, f"queries[{i}].rollouts[{j}].id")
+            _compare_rollout(filled(experience.id), stored, known, change, f"queries[{i}].rollouts[{j}].id")
     return change
 
 
@@ -89,48 +88,51 @@ def compare_labels(labels: Sequence[Label], known: Known) -> Change:
 
 
 def _compare_query(query: Query, known: Known, change: Change, name: str) -> None:
-    stored = known.queries.get(query.id)
+    query_id = filled(query.id)
+    stored = known.queries.get(query_id)
     if stored is None:
-        known.queries[query.id] = change.queries[query.id] = query
-        known.sizes[query.id] = 0
+        known.queries[query_id] = change.queries[query_id] = query
+        known.sizes[query_id] = 0
     elif (stored.text, stored.domain) != (query.text, query.domain):
         raise Conflict(
-            f"The query id {query.id!r} is taken by another text or domain: choose another id.",
+            f"The query id {query_id!r} is taken by another text or domain: choose another id.",
             field=name,
-            query_id=query.id,
+            query_id=query_id,
         )
 
 
 def _compare_rollout(query_id: str, stored: StoredRollout, known: Known, change: Change, name: str) -> None:
-    placed = known.rollouts.get(stored.id)
+    rollout_id = filled(stored.id)
+    placed = known.rollouts.get(rollout_id)
     if placed is None:
         placed = Placed(query_id, known.sizes[query_id], stored)
-        known.rollouts[stored.id] = change.rollouts[stored.id] = placed
+        known.rollouts[rollout_id] = change.rollouts[rollout_id] = placed
         known.sizes[query_id] += 1
-        change.labels_added += stored.rollout.label is not None
+        change.labels_added += stored.label is not None
         if query_id not in change.queries:
             change.stamped.add(query_id)
         return
-    if placed.query_id != query_id or _content(placed.stored.rollout) != _content(stored.rollout):
+    if placed.query_id != query_id or _content(placed.stored) != _content(stored):
         raise Conflict(
             f"The rollout id {stored.id!r} is taken by another response or query: choose another id.",
             field=name,
             rollout_id=stored.id,
         )
-    if stored.rollout.label is not None:
-        _compare_label(placed, stored.rollout.label, stored.label_source, change)
+    if stored.label is not None:
+        _compare_label(placed, stored.label, stored.label_source, change)
 
 
 def _compare_label(placed: Placed, label: float, source: str | None, change: Change) -> None:
     """A label is its value and its source; no source given means the source of an equal value stays."""
     before = placed.stored
-    if before.rollout.label == label and source in (None, before.label_source):
+    if before.label == label and source in (None, before.label_source):
         return
     change.labels_changed += 1
-    change.labels_added += before.rollout.label is None
-    placed.stored = replace(before, rollout=replace(before.rollout, label=label), label_source=source)
-    if before.id not in change.rollouts:
-        change.labels[before.id] = (label, source)
+    change.labels_added += before.label is None
+    placed.stored = replace(before, label=label, label_source=source)
+    rollout_id = filled(before.id)
+    if rollout_id not in change.rollouts:
+        change.labels[rollout_id] = (label, source)
         change.stamped.add(placed.query_id)
 
 
@@ -141,12 +143,12 @@ def _content(rollout: Rollout) -> tuple[object, ...]:
 def check_experience(queries: Sequence[Experience]) -> None:
     """Raise InvalidArgument for an id, label or step that no database column can keep."""
     for i, experience in enumerate(queries):
-        check_id(experience.query.id, f"queries[{i}].id")
+        check_id(experience.id, f"queries[{i}].id")
         for j, stored in enumerate(experience.rollouts):
             name = f"queries[{i}].rollouts[{j}]"
             check_id(stored.id, f"{name}.id")
-            if stored.rollout.label is not None:
-                _check_label(stored.rollout.label, f"{name}.label")
+            if stored.label is not None:
+                _check_label(stored.label, f"{name}.label")
             if stored.step is not None and abs(stored.step) > MAX_STEP:
                 raise InvalidArgument("A step must fit in 64 bits.", field=f"{name}.step")
 
@@ -157,9 +159,9 @@ def check_labels(labels: Sequence[Label]) -> None:
         _check_label(label.label, f"labels[{i}].label")
 
 
-def check_id(given: str, name: str) -> None:
+def check_id(given: str | None, name: str) -> None:
     """Raise InvalidArgument for an id or key that no database can index."""
-    if not 0 < len(given) <= MAX_ID_CHARS or not is_plain(given):
+    if given is None or not 0 < len(given) <= MAX_ID_CHARS or not is_plain(given):
         raise InvalidArgument(f"An id must be 1 to {MAX_ID_CHARS} characters of plain text.", field=name)
 
 

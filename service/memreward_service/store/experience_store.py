@@ -21,6 +21,7 @@ from memreward_proto.records import (
     LabelReceipt,
     LabelSpending,
     StoreCounts,
+    filled,
 )
 from memreward_service.store.answered_groups import keep_answered, select_answered
 from memreward_service.store.changes import (
@@ -69,8 +70,8 @@ class ExperienceStore:
         rules.
         """
         check_experience(queries)
-        query_ids = tuple(experience.query.id for experience in queries)
-        rollout_ids = tuple(tuple(stored.id for stored in experience.rollouts) for experience in queries)
+        query_ids = tuple(filled(experience.id) for experience in queries)
+        rollout_ids = tuple(tuple(filled(stored.id) for stored in experience.rollouts) for experience in queries)
         with self._database.write() as connection:
             version = lock_clock(connection)
             known = select_known(connection, query_ids, [key for keys in rollout_ids for key in keys])

@@ -12,15 +12,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from memreward_proto.records import Domain, Experience, Rollout, StoredRollout
+from memreward_proto.records import Experience, Rollout, StoredRollout
 
 DIGEST_BYTES = 12
 """96 bits: among 10 million ids the chance of one collision is below 1e-15."""
 
 
-def query_id(text: str, domain: Domain, dataset: str | None) -> str:
+def query_id(text: str, domain: str | None, dataset: str | None) -> str:
     """The id of a query that came without one: `q-` and 24 hex digits of its text, domain and dataset."""
-    return "q-" + _digest(text, domain.value, dataset)
+    return "q-" + _digest(text, domain, dataset)
 
 
 def rollout_id(query_id: str, rollout: Rollout, policy: str | None, step: int | None, occurrence: int) -> str:
@@ -36,7 +36,7 @@ def rollout_id(query_id: str, rollout: Rollout, policy: str | None, step: int | 
 
 
 def with_ids(queries: Sequence[Experience]) -> list[Experience]:
-    """The queries of one call with every empty id (`""`) of a query or rollout filled in; other ids stay.
+    """The queries of one call with every id of a query or rollout filled in that is not given; other ids stay.
 
     A query given twice in the call counts its identical rollouts over both places.
     """
@@ -45,20 +45,21 @@ def with_ids(queries: Sequence[Experience]) -> list[Experience]:
 
 
 def _with_ids(experience: Experience, seen: Counter[str]) -> Experience:
-    query = experience.query
-    query = replace(query, id=query.id or query_id(query.text, query.domain, query.dataset))
-    return Experience(query, tuple(_with_id(query.id, stored, seen) for stored in experience.rollouts))
+    given = experience.id or query_id(experience.text, experience.domain, experience.dataset)
+    return replace(
+        experience, id=given, rollouts=tuple(_with_id(given, stored, seen) for stored in experience.rollouts)
+    )
 
 
 def _with_id(query_id: str, stored: StoredRollout, seen: Counter[str]) -> StoredRollout:
     if stored.id:
         return stored
-    first = rollout_id(query_id, stored.rollout, stored.policy, stored.step, 0)
+    first = rollout_id(query_id, stored, stored.policy, stored.step, 0)
     occurrence = seen[first]
     seen[first] += 1
     if occurrence == 0:
         return replace(stored, id=first)
-    return replace(stored, id=rollout_id(query_id, stored.rollout, stored.policy, stored.step, occurrence))
+    return replace(stored, id=rollout_id(query_id, stored, stored.policy, stored.step, occurrence))
 
 
 def _digest(*parts: str | int | tuple[tuple[str, ...], ...] | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select, update
 
-from memreward_proto.records import Domain, Experience, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, Query, StoredRollout, filled
 from memreward_service.store.changes import Change, Known, Placed
 from memreward_service.store.schema import clock, is_plain, query, rollout
 
@@ -44,18 +44,31 @@ def to_query(row: Row[Any]) -> Query:
 def to_stored_rollout(row: Row[Any]) -> StoredRollout:
     """A row of the rollout table as a record."""
     behaviour = None if row.behaviour is None else tuple(map(tuple, json.loads(row.behaviour)))
-    given = Rollout(row.response, row.thinking, row.answer, row.answer_key, row.label, behaviour)
-    return StoredRollout(row.id, given, row.label_source, row.policy, row.step)
+    return StoredRollout(
+        row.response,
+        row.thinking,
+        row.answer,
+        row.answer_key,
+        row.label,
+        behaviour,
+        row.id,
+        row.label_source,
+        row.policy,
+        row.step,
+    )
 
 
 def with_rollouts(connection: Connection, queries: Collection[Query]) -> list[Experience]:
     """The queries, in their order, with all their rollouts in the order in which they were first stored."""
     rollouts: defaultdict[str, list[StoredRollout]] = defaultdict(list)
-    for chunk in chunks(given.id for given in queries):
+    for chunk in chunks(filled(given.id) for given in queries):
         of_queries: Select[Any] = select(rollout).where(rollout.c.query_id.in_(chunk))
         for row in connection.execute(of_queries.order_by(rollout.c.query_id, rollout.c.position)):
             rollouts[row.query_id].append(to_stored_rollout(row))
-    return [Experience(given, tuple(rollouts[given.id])) for given in queries]
+    return [
+        Experience(given.text, given.id, given.domain, given.dataset, rollouts=tuple(rollouts[filled(given.id)]))
+        for given in queries
+    ]
 
 
 def select_known(connection: Connection, query_ids: Collection[str], rollout_ids: Collection[str]) -> Known:
@@ -110,26 +123,26 @@ def _query_row(given: Query, version: int) -> dict[str, object]:
     return {
         "id": given.id,
         "text": given.text,
-        "domain": given.domain.value,
+        "domain": str(given.domain),
         "dataset": given.dataset,
         "version": version,
     }
 
 
 def _rollout_row(placed: Placed) -> dict[str, object]:
-    stored, given = placed.stored, placed.stored.rollout
+    stored = placed.stored
     # Not in ASCII: JSON's escapes of two lone surrogates would be read back as one letter.
-    behaviour = None if given.behaviour is None else json.dumps(given.behaviour, ensure_ascii=False)
+    behaviour = None if stored.behaviour is None else json.dumps(stored.behaviour, ensure_ascii=False)
     return {
         "id": stored.id,
         "query_id": placed.query_id,
         "position": placed.position,
-        "response": given.response,
-        "thinking": given.thinking,
-        "answer": given.answer,
-        "answer_key": given.answer_key,
-        "label": given.label,
-        "label_source": None if given.label is None else stored.label_source,
+        "response": stored.response,
+        "thinking": stored.thinking,
+        "answer": stored.answer,
+        "answer_key": stored.answer_key,
+        "label": stored.label,
+        "label_source": None if stored.label is None else stored.label_source,
         "policy": stored.policy,
         "step": stored.step,
         "behaviour": behaviour,

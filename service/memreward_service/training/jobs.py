@@ -13,7 +13,7 @@ from dataclasses import replace
 import torch
 
 from memreward_proto.errors import Conflict, Internal, MemRewardError, NotEnoughLabels, NotFound, Unavailable
-from memreward_proto.records import Domain, JobStatus, TrainingJob, TrainingOptions
+from memreward_proto.records import Domain, JobError, JobStatus, TrainingJob, TrainingOptions, filled
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.memory.follower import MemoryFollower, embedded
 from memreward_service.network.attachment import AttachRule
@@ -98,11 +98,11 @@ class TrainingJobs:
         try:
             version, metrics = await self._train(job_id, options)
         except MemRewardError as error:
-            self._update(job_id, status=JobStatus.FAILED, error=(error.code, error.message))
+            self._update(job_id, status=JobStatus.FAILED, error=JobError(error.code, error.message))
         except Exception:
             _log.exception("training job %s failed", job_id)
             message = f"Training failed; the log of the service has the cause under job {job_id}."
-            self._update(job_id, status=JobStatus.FAILED, error=(Internal.code, message))
+            self._update(job_id, status=JobStatus.FAILED, error=JobError(Internal.code, message))
         else:
             self._update(job_id, status=JobStatus.SUCCEEDED, progress=1.0, metrics=metrics, model_version=version)
 
@@ -116,7 +116,7 @@ class TrainingJobs:
             self._embedder,
             lambda done, total: self._progress(job_id, EMBEDDED * done / total),
         )
-        domain = torch.tensor([list(Domain).index(group.query.domain) for group in groups])
+        domain = torch.tensor([list(Domain).index(Domain(filled(group.query.domain))) for group in groups])
         trained = await asyncio.get_running_loop().run_in_executor(
             self._thread, self._fit, job_id, TrainingSet(batch, domain), options
         )

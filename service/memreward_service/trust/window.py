@@ -20,7 +20,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from memreward_proto.records import Domain, Group, GroupKey
+from memreward_proto.records import Domain, Group, GroupKey, filled
 from memreward_service.arrays import Floats
 from memreward_service.belief.posterior import KeyPosterior
 from memreward_service.trust.estimate import Audit
@@ -102,7 +102,7 @@ def answered_group(
     texts = [rollout.response for rollout in group.rollouts]
     rollouts = tuple(hash(text) if text.strip() else None for text in texts)
     return AnsweredGroup(
-        group_name(group, key), group.query.domain, query, rollouts, belief,
+        group_name(group, key), Domain(filled(group.query.domain)), query, rollouts, belief,
         tuple(rollout.label for rollout in group.rollouts), served, audit, step,
     )  # fmt: skip
 

@@ -78,20 +78,20 @@ def test_ingest_stores_everything_and_waits_for_the_memory(
     assert "Predictions use memory version 5." in done.out
     assert engine.memory_version == 5
     stored = engine.experience["sum-3"]
-    assert (stored.query.text, stored.query.domain, stored.query.dataset) == (
+    assert (stored.text, stored.domain, stored.dataset) == (
         "What is 3 + 1?",
         "math",
         "sums",
     )
     first, second, third = stored.rollouts
-    assert (first.rollout.label, first.label_source, first.policy, first.step) == (
+    assert (first.label, first.label_source, first.policy, first.step) == (
         1.0,
         "verifier",
         "large",
         4,
     )
-    assert (second.rollout.response, second.rollout.label) == ("I say 99.", 0.0)
-    assert (third.rollout.label, third.rollout.answer, third.rollout.answer_key) == (None, "?", "?")
+    assert (second.response, second.label) == ("I say 99.", 0.0)
+    assert (third.label, third.answer, third.answer_key) == (None, "?", "?")
 
 
 def test_ingesting_again_adds_nothing(address: Address, rollout_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -107,7 +107,7 @@ def test_ingest_without_labels_sends_none(
     done = run_command(capsys, "ingest", rollout_file, "--url", address.http, "--without-labels", "--no-wait")
     assert done.code == 0
     assert "Predictions use" not in done.out
-    labels = {(r.rollout.label, r.label_source) for e in engine.experience.values() for r in e.rollouts}
+    labels = {(r.label, r.label_source) for e in engine.experience.values() for r in e.rollouts}
     assert labels == {(None, None)}
 
 
@@ -250,11 +250,16 @@ def test_a_list_of_models_fits_a_terminal(
     monkeypatch.setenv("COLUMNS", "80")
     metrics = {"rollouts": 96.0, "auc": 0.87654, "accuracy": 0.75, "false_positive_rate": 0.125}
     model = ModelInfo("gnn-0123456789ab", "2026-11-21T08:15:37.12+00:00", True, 2, 60, 480, metrics)
-    monkeypatch.setattr(engine, "models", lambda: [model])
+    kept = [model]
+
+    async def models() -> list[ModelInfo]:
+        return kept
+
+    monkeypatch.setattr(engine, "models", models)
     done = run_command(capsys, "models", "--url", address.http)
     [row] = [line.split() for line in done.out.splitlines() if "gnn-" in line]
     assert row == ["active", "gnn-0123456789ab", "2026-11-21", "08:15", "480", "0.877", "0.750", "0.125"]
-    monkeypatch.setattr(engine, "models", list)
+    kept.clear()
     none = run_command(capsys, "models", "--url", address.http)
     assert (none.code, none.out.startswith("No model is trained yet: `memreward train`")) == (0, True)
 
@@ -275,7 +280,7 @@ def test_a_line_without_a_domain_is_sent_without_one(
     path.write_text('{"id": "q", "query": "1 + 1?", "dataset": "gsm8k", "rollouts": [{"response": "2"}]}\n')
     assert run_command(capsys, "ingest", path, "--url", address.http).code == 0
     assert run_command(capsys, "rewards", path, "--url", address.http).code == 0
-    assert engine.experience["q"].query.domain == engine.scored[0][0].query.domain == "math"
+    assert engine.experience["q"].domain == engine.scored[0][0].query.domain == "math"
 
 
 def test_keys(rollout_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,8 +20,8 @@ LINE = FileQuery(
 def test_what_is_stored_comes_back_the_same() -> None:
     assert file_query(experience_of(LINE, with_labels=True)) == LINE
     unlabelled = experience_of(LINE, with_labels=False).rollouts[0]
-    assert (unlabelled.rollout.label, unlabelled.label_source) == (None, None)
-    assert unlabelled.rollout.behaviour == (("v1", "n"), ("xKeyError",))
+    assert (unlabelled.label, unlabelled.label_source) == (None, None)
+    assert unlabelled.behaviour == (("v1", "n"), ("xKeyError",))
 
 
 def test_a_group_to_score_has_the_behaviour_of_its_programs() -> None:

@@ -30,6 +30,7 @@ from memreward_client import (
     Submission,
 )
 from memreward_client.testing.fake_service import NO_TRUST
+from memreward_proto.records import fields_of
 
 BOTH = pytest.mark.parametrize("kind", ["blocking", "async"])
 SUBMISSION = Submission("run-1", "uid-7", 3, 8, Query("2 + 2?"), Rollout("2 + 2 = 4"))
@@ -136,13 +137,14 @@ def test_a_fake_service_answers_with_the_trust_that_a_test_gives_it(kind: str) -
 def test_a_fake_service_remembers_experience(kind: str) -> None:
     with client_of(kind, MockTransport(FakeService(ends_with_4))) as client:
         told = Rollout("4", label=1.0, behaviour=(("v1", "xValueError"), ("t", "t")))
-        stored = [Experience(Query("2 + 2?", "q"), [StoredRollout(told, "r", "expert", "p", 3)])]
+        rollout = StoredRollout(**fields_of(told), id="r", label_source="expert", policy="p", step=3)
+        stored = [Experience("2 + 2?", "q", rollouts=[rollout])]
         receipt = client.add_experience(stored)
         assert (receipt.version, receipt.queries_added, receipt.labels_changed) == (1, 1, 1)
         assert receipt.rollout_ids == (("r",),)
         assert client.add_experience(stored).queries_added == 0
         assert client.query("q").rollouts == tuple(stored[0].rollouts)
-        assert [each.query.id for each in client.experience()] == ["q"]
+        assert [each.id for each in client.experience()] == ["q"]
         assert client.memory().stored.labels == 1
         with pytest.raises(NotFound):
             client.query("absent")

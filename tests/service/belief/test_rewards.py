@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from memreward_proto.records import Domain, Prediction, Query, Rollout, RolloutExplanation, Source, Status
+from memreward_proto.records import Domain, Explanation, Prediction, Query, Rollout, Source, Status
 from memreward_service.belief.rewards import predictions
 from memreward_service.groups.batch import ParsedGroup, group_batch, parse_group
 from memreward_service.groups.features import rollout_features
@@ -70,9 +70,9 @@ def test_an_explanation_counts_the_labels_of_those_who_agree() -> None:
     found = [p.explanation for p in predictions(group, [0.5] * 5, features, Settings())]
     share = pytest.approx(0.6)
     assert found == [
-        RolloutExplanation("Seven", "seven", share, same_key_right=0, same_key_wrong=1),
-        RolloutExplanation("seven.", "seven", share, same_key_right=1, same_key_wrong=0),
-        RolloutExplanation("SEVEN", "seven", share, same_key_right=1, same_key_wrong=1),
-        RolloutExplanation("eight", "eight", pytest.approx(0.2), same_key_right=0, same_key_wrong=0),
-        RolloutExplanation("", "", pytest.approx(0.2), same_key_right=0, same_key_wrong=0),
+        Explanation("Seven", "seven", share, same_key_right=0, same_key_wrong=1),
+        Explanation("seven.", "seven", share, same_key_right=1, same_key_wrong=0),
+        Explanation("SEVEN", "seven", share, same_key_right=1, same_key_wrong=1),
+        Explanation("eight", "eight", pytest.approx(0.2), same_key_right=0, same_key_wrong=0),
+        Explanation("", "", pytest.approx(0.2), same_key_right=0, same_key_wrong=0),
     ]

@@ -12,9 +12,9 @@ from typing import Any, cast
 
 from client.learning_engine import LearningEngine
 from memreward_proto.records import (
+    Explanation,
     Group,
     Prediction,
-    RolloutExplanation,
     Scored,
     ScoredGroup,
     Source,
@@ -37,7 +37,7 @@ def _agreed(group: Group) -> ScoredGroup:
     votes = Counter(keys)
     shares = [votes[key] / len(keys) for key in keys]
     predictions = tuple(
-        Prediction(float(share > 0.5), share, Status.OK, Source.GNN, RolloutExplanation(key, key, share, 0, 0))
+        Prediction(float(share > 0.5), share, Status.OK, Source.GNN, Explanation(key, key, share, 0, 0))
         for key, share in zip(keys, shares, strict=True)
     )
     return ScoredGroup(group.group_id, predictions, ())

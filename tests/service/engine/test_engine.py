@@ -122,8 +122,8 @@ async def test_a_job_fails_with_a_sentence_and_the_next_one_may_start(
     assert await ended(engine, job.job_id) is JobStatus.FAILED
     error = engine.training_job(job.job_id).error
     assert error is not None
-    assert error[0] == "not_enough_labels"
-    assert "at least 10 queries and memory has 3" in error[1]
+    assert error.code == "not_enough_labels"
+    assert "at least 10 queries and memory has 3" in error.message
 
     await fill(engine, GROUPS)
 
@@ -136,8 +136,8 @@ async def test_a_job_fails_with_a_sentence_and_the_next_one_may_start(
         assert await ended(engine, job.job_id) is JobStatus.FAILED
     error = engine.training_job(job.job_id).error
     assert error is not None
-    assert error[0] == "internal"
-    assert "secret" not in error[1]
+    assert error.code == "internal"
+    assert "secret" not in error.message
     assert engine.ready() is not None
     job = await engine.start_training(TrainingOptions())
     assert await ended(engine, job.job_id) is JobStatus.SUCCEEDED
@@ -152,7 +152,7 @@ async def test_stop_while_training_ends_cleanly(begin: StartEngine) -> None:
     left = engine.training_job(job.job_id)
     assert left.status is JobStatus.FAILED
     assert left.error is not None
-    assert left.error[0] == "unavailable"
+    assert left.error.code == "unavailable"
     assert await engine.models() == []
 
 

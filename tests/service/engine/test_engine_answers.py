@@ -89,7 +89,7 @@ async def test_groups_meet_in_redis_where_the_settings_say_so(
 async def test_stored_labels_of_a_query_reach_no_prediction_of_it(begin: StartEngine, tmp_path: Path) -> None:
     replies = []
     again = unlabelled(GROUPS[3])
-    renamed = Group("renamed", Query(again.query.text, "another id", again.query.domain), again.rollouts)
+    renamed = Group(Query(again.query.text, "another id", again.query.domain), again.rollouts, "renamed")
     for name, groups in (("truth", GROUPS), ("lie", [*GROUPS[:3], flipped(GROUPS[3]), *GROUPS[4:]])):
         save_model(tmp_path / name)
         engine = await begin(name)
@@ -109,7 +109,7 @@ async def test_labels_are_planned_before_the_first_model_and_go_on_from_what_cam
     engine = await begin(calibration_share=0.0)
     await engine.caught_up()
     rollouts = (Rollout("#### 5"), Rollout(""), Rollout("#### 4"), Rollout("#### 4"), Rollout("#### 4"))
-    group = Group("g", Query("2 + 2?", "q", Domain.MATH), rollouts)
+    group = Group(Query("2 + 2?", "q", Domain.MATH), rollouts, "g")
     first = await engine.plan_labels([group], 3)
     assert (first.model_version, first.memory_version, first.sample) == (None, 0, ())
     assert [(label.rollout_index, label.reason) for label in first.plan] == [(2, PlanReason.MAJORITY)]

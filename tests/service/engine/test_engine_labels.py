@@ -11,7 +11,6 @@ import pytest
 from memreward_proto.errors import Unavailable
 from memreward_proto.records import (
     Group,
-    GroupKey,
     JobStatus,
     Label,
     LabelBudget,
@@ -31,7 +30,7 @@ from service.synthetic_groups import experience_of, synthetic_group, with_labels
 
 SIZE = 6
 STEP = 3
-WAIT = 20.0
+WAIT_MS = 20_000
 
 
 async def acquired(
@@ -40,8 +39,9 @@ async def acquired(
     """What a trainer's workers get for a group: the last answer of each rollout, and the requests before it."""
 
     async def one(index: int) -> tuple[RolloutReward, list[RolloutReward]]:
-        key = GroupKey(run, group.group_id)
-        sent = Submission(key, index, SIZE, group.query, group.rollouts[index], WAIT, step=STEP, label_budget=budget)
+        sent = Submission(
+            run, group.group_id, index, SIZE, group.query, group.rollouts[index], 0, STEP, budget, None, WAIT_MS
+        )
         requests = []
         while (answer := await engine.submit(sent)).status is Status.LABEL_REQUESTED:
             requests.append(answer)
@@ -53,7 +53,7 @@ async def acquired(
 
 async def test_labels_are_asked_for_within_the_budget_and_siblings_hear_of_them(start: StartEngine) -> None:
     engine = await start(calibration_share=0.0)
-    budget = LabelBudget(share=0.2)
+    budget = LabelBudget(share=0.2, deadline_ms=60_000)
     plain = {group.group_id: group for group in (await engine.score(ASKED)).groups}
     asked, moved = 0, 0
     for place, (group, truth) in enumerate(zip(ASKED, TRUTH, strict=True), start=1):
@@ -78,7 +78,7 @@ async def test_labels_are_asked_for_within_the_budget_and_siblings_hear_of_them(
 
 async def test_the_same_run_sent_again_is_asked_nothing_more(start: StartEngine) -> None:
     engine = await start()
-    budget = LabelBudget(share=0.5)
+    budget = LabelBudget(share=0.5, deadline_ms=60_000)
     first = [await acquired(engine, *one, budget) for one in zip(ASKED, TRUTH, strict=True)]
     spent = await engine.label_spending("run")
     again = [await acquired(engine, *one, budget) for one in zip(ASKED, TRUTH, strict=True)]
@@ -90,7 +90,7 @@ async def test_the_same_run_sent_again_is_asked_nothing_more(start: StartEngine)
 
 async def test_a_run_has_no_more_labels_than_its_limit(start: StartEngine) -> None:
     engine = await start()
-    budget = LabelBudget(share=1.0, labels=2)
+    budget = LabelBudget(share=1.0, labels=2, deadline_ms=60_000)
     waves = await asyncio.gather(*(acquired(engine, *one, budget, "limited") for one in zip(ASKED, TRUTH, strict=True)))
     asked = sum(len(requests) for group in waves for _, requests in group)
     assert asked == (await engine.label_spending("limited")).labels == 2
@@ -99,7 +99,7 @@ async def test_a_run_has_no_more_labels_than_its_limit(start: StartEngine) -> No
 
 async def test_a_plan_that_is_charged_stays_within_the_budget(start: StartEngine) -> None:
     engine = await start(calibration_share=0.0)
-    charge = LabelCharge("planned", STEP, LabelBudget(share=0.05))
+    charge = LabelCharge("planned", STEP, LabelBudget(share=0.05, deadline_ms=60_000))
     free = await engine.plan_labels(ASKED, 40)
     paid = await engine.plan_labels(ASKED, 40, charge)
     assert len(free.plan) > len(paid.plan) == int(0.05 * SIZE * len(ASKED)) > 0
@@ -136,9 +136,9 @@ def only(group: Group, labels: Mapping[int, float]) -> Group:
 
 
 async def test_after_a_restart_the_same_label_is_asked_for_and_costs_nothing(start: StartEngine) -> None:
-    budget = LabelBudget(share=1 / SIZE)
+    budget = LabelBudget(share=1 / SIZE, deadline_ms=60_000)
     sent = [
-        Submission(GroupKey("run", "g"), index, SIZE, ASKED[0].query, rollout, WAIT, step=STEP, label_budget=budget)
+        Submission("run", "g", index, SIZE, ASKED[0].query, rollout, 0, STEP, budget, None, WAIT_MS)
         for index, rollout in enumerate(ASKED[0].rollouts)
     ]
 

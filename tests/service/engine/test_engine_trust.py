@@ -11,7 +11,6 @@ import pytest
 from memreward_proto.records import (
     Experience,
     Group,
-    GroupKey,
     Label,
     LabelBudget,
     PlanReason,
@@ -32,9 +31,9 @@ def first_is(label: float, group: Group) -> Group:
 
 
 async def submitted(engine: Engine, group: Group, step: int) -> list[RolloutReward]:
-    key = GroupKey("run", group.group_id)
     alone = (
-        Submission(key, index, 6, group.query, rollout, 20.0, step=step) for index, rollout in enumerate(group.rollouts)
+        Submission("run", group.group_id, index, 6, group.query, rollout, 0, step, deadline_ms=20_000)
+        for index, rollout in enumerate(group.rollouts)
     )
     return await asyncio.gather(*map(engine.submit, alone))
 
@@ -148,12 +147,13 @@ async def test_of_a_planners_labels_only_its_audit_counts(start: StartEngine) ->
     await engine.stop()
 
     engine = await start(calibration_share=0.4, trust_min_rollouts=1)
-    budget, reasons = LabelBudget(share=0.5), []
+    budget, reasons = LabelBudget(share=0.5, deadline_ms=60_000), []
     for group, truth in zip(LABELLED, TRUTH, strict=True):
 
         async def one(index: int, group: Group = unlabelled(group), truth: Sequence[float] = truth) -> None:  # noqa: B008
-            key = GroupKey("planned", group.group_id)
-            sent = Submission(key, index, 6, group.query, group.rollouts[index], 20.0, label_budget=budget)
+            sent = Submission(
+                "planned", group.group_id, index, 6, group.query, group.rollouts[index], 0, None, budget, None, 20_000
+            )
             while (answer := await engine.submit(sent)).status is Status.LABEL_REQUESTED:
                 assert answer.label_request is not None
                 reasons.append(answer.label_request.reason)

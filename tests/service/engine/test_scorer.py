@@ -84,8 +84,8 @@ def test_stored_labels_of_the_very_query_reach_no_prediction_of_it(number: int) 
     truth, lie = memory_of(STORED), memory_of(relabelled)
     again = unlabelled(STORED[number])
     query = again.query
-    renamed = Group("other", Query(query.text, "another id", query.domain), again.rollouts)
-    reworded = Group("other", Query(query.text + " Please.", query.id, query.domain), again.rollouts)
+    renamed = Group(Query(query.text, "another id", query.domain), again.rollouts, "other")
+    reworded = Group(Query(query.text + " Please.", query.id, query.domain), again.rollouts, "other")
     for group in (again, renamed, reworded):
         assert probabilities(truth, group) == probabilities(lie, group)
     new = probabilities(truth, NEW[2])[0]
@@ -158,7 +158,7 @@ def test_what_is_known_by_its_text_only_excludes_no_sibling(
     domain: Domain, signature: str | None, sibling: float
 ) -> None:
     rollouts = (Rollout("1", answer_key=signature), Rollout("2"))
-    belief = belief_about(parsed(Group("g", Query("q", "q", domain), rollouts)), [0.4, 0.4])
+    belief = belief_about(parsed(Group(Query("q", "q", domain), rollouts, "g")), [0.4, 0.4])
     assert belief.key_probability([1.0, None])[1] == pytest.approx(sibling, abs=2 * NOISE)
 
 
@@ -172,19 +172,19 @@ def test_what_is_known_by_its_text_only_excludes_no_sibling(
     ],
 )  # fmt: skip
 def test_before_any_training_agreement_is_believed(answers: str, expected: list[float]) -> None:
-    group = Group("g", Query("q", "q", Domain.MATH), tuple(map(Rollout, answers)))
+    group = Group(Query("q", "q", Domain.MATH), tuple(map(Rollout, answers)), "g")
     assert agreement_probability(parsed(group)) == pytest.approx(expected)
 
 
 def test_rollouts_without_an_answer_agree_with_nobody() -> None:
-    group = Group("g", Query("q", "q", Domain.MATH), (Rollout("4"), Rollout("", answer_key=""), Rollout("")))
+    group = Group(Query("q", "q", Domain.MATH), (Rollout("4"), Rollout("", answer_key=""), Rollout("")), "g")
     assert agreement_probability(parsed(group)) == pytest.approx([2 / 3 / (1.1 + 1 / 3)] * 3)
 
 
 def test_programs_that_were_run_exclude_each_other_and_agree_in_part() -> None:
     behaviours = ((("va", "vb"),), (("va", "vb"),), (("va", "vc"),), (("xError", "xError"),))
     rollouts = tuple(Rollout(f"program {place}", behaviour=one) for place, one in enumerate(behaviours))
-    group = parsed(Group("g", Query("q", "q", Domain.CODE), rollouts))
+    group = parsed(Group(Query("q", "q", Domain.CODE), rollouts, "g"))
     shares = [(0.5 + 5 / 8) / 2, (0.5 + 5 / 8) / 2, (0.25 + 0.5) / 2, 0.25 / 2]
     assert agreement_probability(group) == pytest.approx([2 * s / (1.1 + s) for s in shares])
     belief = belief_about(group, [0.4] * 4)

@@ -32,7 +32,7 @@ def test_every_text_has_its_vector_at_its_place() -> None:
 
 def test_a_blank_key_agrees_with_nobody() -> None:
     rollouts = [Rollout("a", answer_key=key) for key in ("k", " ", "", "k", " ")]
-    group = parse_group(Query("?", "1"), rollouts)
+    group = parse_group(Query("?", "1", Domain.TEXT), rollouts)
     keys = group_batch([group], vectors_of(group.texts)).key.tolist()
     assert keys[0] == keys[3]
     assert len(set(keys)) == 4

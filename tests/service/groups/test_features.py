@@ -106,7 +106,7 @@ def test_two_without_an_answer_do_not_agree() -> None:
 def programs(*behaviours: tuple[tuple[str, ...], ...] | None) -> GroupBatch:
     """A group of programs with these behaviours, beside a group of texts that has none."""
     rollouts = tuple(Rollout(f"def f(): return {place}", behaviour=one) for place, one in enumerate(behaviours))
-    code = Group("c", Query("Write f.", "c", Domain.CODE), rollouts)
+    code = Group(Query("Write f.", "c", Domain.CODE), rollouts, "c")
     return batch_of([synthetic_group(1, 3), code])
 
 

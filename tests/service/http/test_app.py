@@ -10,10 +10,13 @@ from typing import Any, cast
 
 import httpx
 import pytest
+from pydantic import TypeAdapter
 
 from fake_engine import FakeEngine
 from memreward_proto.errors import ERROR_TABLE, Overloaded
+from memreward_proto.records import LabelPlan, LabelSpending, RolloutReward, Scored
 from memreward_service.engine.engine import Engine
+from memreward_service.error_objects import ErrorReply
 from memreward_service.http.app import application
 from memreward_service.http.examples import (
     ERRORS,
@@ -29,13 +32,6 @@ from memreward_service.http.examples import (
     SCORED,
     TRAINING,
 )  # fmt: skip
-from memreward_service.http.replies import (
-    ErrorReply,
-    LabelPlanReply,
-    LabelSpendingReply,
-    RolloutRewardReply,
-    ScoredReply,
-)
 from memreward_service.settings import Settings
 
 GOOD: dict[str, Any] = {"groups": [{"query": {"text": "2+2"}, "rollouts": [{"response": "four"}]}]}
@@ -245,8 +241,8 @@ async def test_metrics_count_requests_and_rollouts(http: httpx.AsyncClient) -> N
 async def test_openapi_shows_bodies_that_work_and_every_error(http: httpx.AsyncClient, engine: FakeEngine) -> None:
     page = (await http.get("/openapi.json")).json()
     schemas = page["components"]["schemas"]
-    assert schemas["RolloutBody"]["additionalProperties"] is False
-    assert "true reward" in schemas["RolloutBody"]["properties"]["label"]["description"]
+    assert schemas["Rollout"]["additionalProperties"] is False
+    assert "true reward" in schemas["Rollout"]["properties"]["label"]["description"]
     references = [value for value in _references(page) if value.startswith("#/components/schemas/")]
     assert {value.rsplit("/", 1)[1] for value in references} <= set(schemas)
 
@@ -265,13 +261,13 @@ async def test_openapi_shows_bodies_that_work_and_every_error(http: httpx.AsyncC
         answer = await http.post(path, json=shown[path])
         assert answer.is_success, answer.text
         assert str(answer.status_code) in page["paths"][path]["post"]["responses"]
-    ScoredReply.model_validate(SCORED)
+    TypeAdapter(Scored).validate_json(json.dumps(SCORED))
     for shown_answer in ROLLOUT_ANSWERS.values():
-        RolloutRewardReply.model_validate(shown_answer["value"])
+        TypeAdapter(RolloutReward).validate_json(json.dumps(shown_answer["value"]))
     assert shown["/v1/rollouts"]["label_budget"]["share"] == 0.17
     assert (ROLLOUT_REQUESTED["status"], ROLLOUT_REQUESTED["reward"]) == ("label_requested", None)
-    LabelSpendingReply.model_validate(LABEL_SPENDING)
-    LabelPlanReply.model_validate(PLANNED_LABELS)
+    TypeAdapter(LabelSpending).validate_json(json.dumps(LABEL_SPENDING))
+    TypeAdapter(LabelPlan).validate_json(json.dumps(PLANNED_LABELS))
 
     responses = page["paths"]["/v1/rewards"]["post"]["responses"]
     assert set(responses["503"]["content"]["application/json"]["examples"]) == {

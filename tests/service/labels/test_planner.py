@@ -245,21 +245,21 @@ def drawn(groups: list[OpenGroup], rate: float) -> list[tuple[str, int]]:
 
 def test_an_open_group_is_made_of_what_the_caller_sent() -> None:
     rollouts = (Rollout("7"), Rollout(" \n"), Rollout("8", label=0.0))
-    group = open_group(Group("0", Query("q", "id"), rollouts), SEVENS)
+    group = open_group(Group(Query("q", "id"), rollouts, "0"), SEVENS)
     assert (group.labels, group.blank) == ([None, None, 0.0], frozenset({1}))
-    relabelled = open_group(Group("0", Query("q", "id"), (Rollout("7", label=1.0), *rollouts[1:])), SEVENS)
+    relabelled = open_group(Group(Query("q", "id"), (Rollout("7", label=1.0), *rollouts[1:]), "0"), SEVENS)
     assert relabelled.content == group.content
     for other in (
-        Group("0", Query("q", "other"), rollouts),
-        Group("0", Query("q", "id"), (Rollout("7"), Rollout(" "), Rollout("8"))),
+        Group(Query("q", "other"), rollouts, "0"),
+        Group(Query("q", "id"), (Rollout("7"), Rollout(" "), Rollout("8")), "0"),
     ):
         assert open_group(other, SEVENS).content != group.content
 
 
 def test_the_audit_of_a_plan_is_known_by_what_was_asked_and_answered() -> None:
-    planned, group = PlannedAudits(), Group("0", Query("q", "id"), (Rollout("7"), Rollout("8")))
+    planned, group = PlannedAudits(), Group(Query("q", "id"), (Rollout("7"), Rollout("8")), "0")
     assert planned.of(group) is None
     planned.keep([group], [GroupAudit(0.1, frozenset({1}))])
-    labelled = Group("another id", group.query, (Rollout("7", label=1.0), Rollout("8")))
+    labelled = Group(group.query, (Rollout("7", label=1.0), Rollout("8")), "another id")
     assert planned.of(labelled) == GroupAudit(0.1, frozenset({1}))
-    assert planned.of(Group("0", group.query, (Rollout("7"), Rollout("9")))) is None
+    assert planned.of(Group(group.query, (Rollout("7"), Rollout("9")), "0")) is None

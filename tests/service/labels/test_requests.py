@@ -12,7 +12,7 @@ from memreward_proto.records import LabelBudget, LabelCharge, LabelRequest, Plan
 from service.rendezvous.replicas import PATIENT, FakeScorer, Replicas, metric, rollout_of, send
 from service.waiting import until
 
-BUDGET = LabelBudget(share=0.5, labels=7, deadline_seconds=PATIENT)
+BUDGET = LabelBudget(share=0.5, labels=7, deadline_ms=round(1000 * PATIENT))
 
 
 def submission(index: int, budget: LabelBudget = BUDGET, **options: float | bool) -> Submission:
@@ -104,7 +104,7 @@ async def test_two_labels_of_one_rollout_are_a_conflict(replicas: Replicas, scor
 
 async def test_a_request_that_nobody_answers_lapses(replicas: Replicas, scorer: FakeScorer) -> None:
     scorer.wanted = [1]
-    short = replace(BUDGET, deadline_seconds=0.3)
+    short = replace(BUDGET, deadline_ms=300)
     async with replicas.start(scorer) as rendezvous:
         tasks = send(rendezvous, *(submission(i, short) for i in range(3)))
         assert (await tasks[1]).status is Status.LABEL_REQUESTED
@@ -152,6 +152,6 @@ async def test_nobody_is_asked_who_cannot_verify(replicas: Replicas, scorer: Fak
         answers = await asyncio.gather(*send(rendezvous, *(rollout_of(i) for i in range(3))))
         scorer.wanted = [0]
         alone = submission(0, deadline=0.0, partial=True)
-        partial = await rendezvous.submit(replace(alone, key=replace(alone.key, group_id="partial")))
+        partial = await rendezvous.submit(replace(alone, group_id="partial"))
     assert {answer.status for answer in (*answers, partial)} == {Status.OK}
     assert scorer.charges == [None, None]

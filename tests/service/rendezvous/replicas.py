@@ -115,9 +115,10 @@ def rollout_of(
     deadline: float = PATIENT, partial: bool = False, label: float | None = None, budget: LabelBudget | None = None,
 ) -> Submission:  # fmt: skip
     rollout = Rollout(f"response {index}" if response is None else response, label=label)
-    key = GroupKey("run", group, attempt)
     asked = Query(query, f"id of {query}", Domain.MATH)
-    return Submission(key, index, size, asked, rollout, deadline, partial, label_budget=budget)
+    return Submission(
+        "run", group, index, size, asked, rollout, attempt, None, budget, None, round(1000 * deadline), partial
+    )
 
 
 def send(rendezvous: Rendezvous, *submissions: Submission) -> list[asyncio.Task[RolloutReward]]:

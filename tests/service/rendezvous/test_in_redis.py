@@ -207,12 +207,14 @@ async def test_a_label_that_reaches_another_replica_frees_the_siblings(
         with Redis.from_url(redis_url) as client:
             await until(lambda: client.pubsub_numsub(CHANNEL) == [(CHANNEL.encode(), 2)])
         waiting, asked = send(
-            one, rollout_of(0, size=2, budget=LabelBudget(0.5)), rollout_of(1, size=2, budget=LabelBudget(0.5))
+            one,
+            rollout_of(0, size=2, budget=LabelBudget(0.5, None, 60_000)),
+            rollout_of(1, size=2, budget=LabelBudget(0.5, None, 60_000)),
         )
         assert (await asked).status is Status.LABEL_REQUESTED
-        again = await two.submit(rollout_of(1, size=2, budget=LabelBudget(0.5)))
+        again = await two.submit(rollout_of(1, size=2, budget=LabelBudget(0.5, None, 60_000)))
         assert again.status is Status.LABEL_REQUESTED
-        told = await two.submit(rollout_of(1, size=2, label=0.25, budget=LabelBudget(0.5)))
+        told = await two.submit(rollout_of(1, size=2, label=0.25, budget=LabelBudget(0.5, None, 60_000)))
         assert (told.source, told.reward) == (Source.LABEL, 0.25)
         assert (await waiting).source is Source.GNN
     assert sum(scorer.entered for scorer in scorers) == 2

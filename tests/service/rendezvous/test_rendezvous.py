@@ -79,7 +79,7 @@ async def test_retries_after_the_answer_get_exactly_that_answer_also_after_a_res
     group = [rollout_of(i, size=2) for i in range(2)]
     async with replicas.start(scorer) as rendezvous:
         given = await asyncio.gather(*send(rendezvous, *group))
-        again = [await rendezvous.submit(replace(one, deadline_seconds=0, allow_partial=True)) for one in group]
+        again = [await rendezvous.submit(replace(one, deadline_ms=0, allow_partial=True)) for one in group]
     async with replicas.start(scorer) as rendezvous:
         restarted = [await rendezvous.submit(one) for one in group]
     assert given == again == restarted
@@ -326,7 +326,7 @@ async def test_siblings_that_disagree_are_a_conflict_that_names_both(
         "step": (41, 42, ("step 41", "step 42")),
         "group_size": (3, 4, ("group_size 3", "group_size 4")),
         "label_budget": (
-            LabelBudget(0.17, deadline_seconds=30.0), LabelBudget(0.2, 9, 30.0),
+            LabelBudget(0.17, deadline_ms=30_000), LabelBudget(0.2, 9, 30_000),
             ("label_budget (share 0.17, deadline 30 s)", "label_budget (share 0.2, labels 9, deadline 30 s)"),
         ),
     }[field]  # fmt: skip
@@ -345,7 +345,7 @@ async def test_siblings_that_disagree_are_a_conflict_that_names_both(
     if field == "step":
         assert scorer.occasions == [(GroupKey("run", "g", 0), 41)]
     if field == "label_budget":
-        assert scorer.charges == [LabelCharge("run", None, LabelBudget(0.17, deadline_seconds=30.0))]
+        assert scorer.charges == [LabelCharge("run", None, LabelBudget(0.17, deadline_ms=30_000))]
 
 
 async def test_a_settled_rollout_that_comes_again_in_another_step_gets_its_answer(

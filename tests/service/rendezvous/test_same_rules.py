@@ -32,7 +32,7 @@ def random_history(rng: random.Random) -> list[Step]:
         text, label = rng.choice(["text"] * 30 + ["other"]), rng.choice([None] * 12 + [0.0, 1.0])
         at, budget = (
             rng.choice([None] * 20 + [1, 1, 2]),
-            rng.choice([LabelBudget(0.5)] * 20 + [None, LabelBudget(0.25)]),
+            rng.choice([LabelBudget(0.5, None, 60_000)] * 20 + [None, LabelBudget(0.25, None, 60_000)]),
         )
         no_label, partial, overdue = rng.random() < 0.05, rng.random() < 0.5, rng.random() < 0.1
         return ("arrive", index, text, label, no_label, partial, overdue, at, budget)

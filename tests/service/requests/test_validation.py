@@ -6,16 +6,19 @@ from typing import Any
 import pytest
 
 from memreward_proto.errors import InvalidArgument
-from memreward_proto.records import Domain, GroupKey, Label, Query, Rollout, Submission, TrainingOptions
-from memreward_service.groups.datasets import domain_of
-from memreward_service.requests.drafts import (
-    ExperienceDraft,
-    GroupDraft,
-    LabelDraft,
-    QueryDraft,
-    StoredRolloutDraft,
-    SubmissionDraft,
+from memreward_proto.records import (
+    Domain,
+    Experience,
+    Group,
+    GroupKey,
+    Label,
+    Query,
+    Rollout,
+    StoredRollout,
+    Submission,
+    TrainingOptions,
 )
+from memreward_service.groups.datasets import domain_of
 from memreward_service.requests.validation import (
     valid_experience,
     valid_groups,
@@ -31,11 +34,11 @@ from memreward_service.store.identity import query_id
 SETTINGS = Settings(max_group_size=3, max_rollouts=5, max_text_chars=10)
 
 
-def group(text: str = "2+2", rollouts: int = 1, group_id: str | None = None, **query: str) -> GroupDraft:
-    return GroupDraft(QueryDraft(text, **query), (Rollout("four"),) * rollouts, group_id)
+def group(text: str = "2+2", rollouts: int = 1, group_id: str | None = None, **query: str) -> Group:
+    return Group(Query(text, **query), (Rollout("four"),) * rollouts, group_id)
 
 
-def refused(*drafts: GroupDraft) -> InvalidArgument:
+def refused(*drafts: Group) -> InvalidArgument:
     with pytest.raises(InvalidArgument) as caught:
         valid_groups(drafts, SETTINGS)
     return caught.value
@@ -103,19 +106,19 @@ def test_limits_hold_exactly() -> None:
 
 
 def test_a_blank_response_is_for_the_engine_to_judge() -> None:
-    (valid,) = valid_groups([GroupDraft(QueryDraft("q"), (Rollout(" "),))], SETTINGS)
+    (valid,) = valid_groups([Group(Query("q"), (Rollout(" "),))], SETTINGS)
     assert valid.rollouts == (Rollout(" "),)
 
 
 @pytest.mark.parametrize("label", [0.0, 0.5, 1.0])
 def test_labels_inside(label: float) -> None:
-    (valid,) = valid_groups([GroupDraft(QueryDraft("q"), (Rollout("r", label=label),))], SETTINGS)
+    (valid,) = valid_groups([Group(Query("q"), (Rollout("r", label=label),))], SETTINGS)
     assert valid.rollouts[0].label == label
 
 
 @pytest.mark.parametrize("label", [-1e-9, 1.0000001, float("nan"), float("inf"), float("-inf")])
 def test_labels_outside(label: float) -> None:
-    error = refused(group(), GroupDraft(QueryDraft("q"), (Rollout("r"), Rollout("r", label=label))))
+    error = refused(group(), Group(Query("q"), (Rollout("r"), Rollout("r", label=label))))
     assert error.details == {"field": "groups[1].rollouts[1].label", "given": repr(label)}
 
 
@@ -127,15 +130,15 @@ def test_a_long_wrong_word_comes_back_short() -> None:
 
 def test_experience_gets_ids_that_do_not_depend_on_the_call() -> None:
     rollouts = (
-        StoredRolloutDraft(Rollout("a")),
-        StoredRolloutDraft(Rollout("a")),
-        StoredRolloutDraft(Rollout("b"), "m"),
+        StoredRollout("a"),
+        StoredRollout("a"),
+        StoredRollout("b", id="m"),
     )
-    draft = ExperienceDraft(QueryDraft("q", dataset="mbpp"), rollouts)
+    draft = Experience("q", dataset="mbpp", rollouts=rollouts)
     (first,) = valid_experience([draft], SETTINGS)
     (again,) = valid_experience([draft], SETTINGS)
     assert first == again
-    assert first.query.id == query_id("q", Domain.CODE, "mbpp")
+    assert first.id == query_id("q", Domain.CODE, "mbpp")
     assert len({stored.id for stored in first.rollouts}) == 3
     assert first.rollouts[2].id == "m"
 
@@ -143,30 +146,28 @@ def test_experience_gets_ids_that_do_not_depend_on_the_call() -> None:
 @pytest.mark.parametrize(
     ("draft", "field"),
     [
-        (StoredRolloutDraft(Rollout("a"), label_source="expert"), "label_source"),
-        (StoredRolloutDraft(Rollout("a"), step=-1), "step"),
-        (StoredRolloutDraft(Rollout("a"), step=2**63), "step"),
-        (StoredRolloutDraft(Rollout("a"), policy="p\n"), "policy"),
-        (StoredRolloutDraft(Rollout("a"), id=""), "id"),
-        (StoredRolloutDraft(Rollout("a" * 11)), "response"),
+        (StoredRollout("a", label_source="expert"), "label_source"),
+        (StoredRollout("a", step=-1), "step"),
+        (StoredRollout("a", step=2**63), "step"),
+        (StoredRollout("a", policy="p\n"), "policy"),
+        (StoredRollout("a", id=""), "id"),
+        (StoredRollout("a" * 11), "response"),
     ],
 )
-def test_wrong_rollouts_to_store(draft: StoredRolloutDraft, field: str) -> None:
-    good = StoredRolloutDraft(Rollout("a", label=1.0), label_source="expert", step=2**63 - 1)
+def test_wrong_rollouts_to_store(draft: StoredRollout, field: str) -> None:
+    good = StoredRollout("a", label=1.0, label_source="expert", step=2**63 - 1)
     with pytest.raises(InvalidArgument) as caught:
-        valid_experience([ExperienceDraft(QueryDraft("q"), (good, draft))], SETTINGS)
+        valid_experience([Experience("q", rollouts=(good, draft))], SETTINGS)
     assert caught.value.details["field"] == f"queries[0].rollouts[1].{field}"
 
 
 def test_late_labels() -> None:
-    twice = [LabelDraft("a", 1.0, "s"), LabelDraft("b", 0.0, "s"), LabelDraft("a", 1.0, "s")]
+    twice = [Label("a", 1.0, "s"), Label("b", 0.0, "s"), Label("a", 1.0, "s")]
     assert valid_labels(twice, SETTINGS) == (Label("a", 1.0, "s"), Label("b", 0.0, "s"))
     with pytest.raises(InvalidArgument, match="one label a rollout"):
-        valid_labels([LabelDraft("a", 1.0, "s"), LabelDraft("a", 1.0, "other")], SETTINGS)
-    with pytest.raises(InvalidArgument, match=r"labels\[0\].label is missing"):
-        valid_labels([LabelDraft("a", None, "s")], SETTINGS)
+        valid_labels([Label("a", 1.0, "s"), Label("a", 1.0, "other")], SETTINGS)
     with pytest.raises(InvalidArgument, match="holds 6 labels"):
-        valid_labels([LabelDraft(str(number), 1.0, "s") for number in range(6)], SETTINGS)
+        valid_labels([Label(str(number), 1.0, "s") for number in range(6)], SETTINGS)
 
 
 def test_numbers_of_questions() -> None:
@@ -174,31 +175,34 @@ def test_numbers_of_questions() -> None:
     assert valid_page("a", 1000) == ("a", 1000)
     assert valid_search("q", None, SETTINGS) == ("q", 8)
     assert valid_search("q", 100, SETTINGS) == ("q", 100)
-    assert valid_training(None, None) == TrainingOptions()
-    assert valid_training(32, 10_000) == TrainingOptions(32, 10_000)
+    assert valid_training(TrainingOptions()) == TrainingOptions()
+    assert valid_training(TrainingOptions(32, 10_000)) == TrainingOptions(32, 10_000)
     for seeds, epochs in ((0, 1), (33, 1), (1, 0), (1, 10_001), (10**400, 1)):
         with pytest.raises(InvalidArgument, match="whole number from 1 to") as caught:
-            valid_training(seeds, epochs)
+            valid_training(TrainingOptions(seeds, epochs))
         assert len(caught.value.message) < 200
 
 
-ALONE = SubmissionDraft("run", "g", None, 2, 3, QueryDraft("2+2", dataset="gsm8k"), Rollout("four", label=0.5))
+ALONE = Submission("run", "g", 2, 3, Query("2+2", dataset="gsm8k"), Rollout("four", label=0.5))
 
 
 def test_a_rollout_sent_alone() -> None:
     valid = valid_submission(ALONE, SETTINGS)
     identity = query_id("2+2", Domain.MATH, "gsm8k")
     query = Query("2+2", identity, Domain.MATH, "gsm8k")
-    assert valid == Submission(GroupKey("run", "g", 0), 2, 3, query, Rollout("four", label=0.5), 60.0, False, None)
-    (group,) = valid_groups([GroupDraft(QueryDraft("2+2", dataset="gsm8k"), (Rollout("four"),))], SETTINGS)
+    assert valid == Submission(
+        "run", "g", 2, 3, query, Rollout("four", label=0.5), 0, deadline_ms=60_000, allow_partial=False, no_label=False
+    )
+    assert valid.key == GroupKey("run", "g", 0)
+    (group,) = valid_groups([Group(Query("2+2", dataset="gsm8k"), (Rollout("four"),))], SETTINGS)
     assert group.query == query, "the same query as in a group"
     chosen = replace(ALONE, group_attempt=7, deadline_ms=0, allow_partial=True, step=9)
-    asked = valid_submission(replace(chosen, query=QueryDraft("2+2", "mine")), SETTINGS)
-    assert (asked.key.group_attempt, asked.deadline_seconds, asked.allow_partial, asked.step) == (7, 0.0, True, 9)
+    asked = valid_submission(replace(chosen, query=Query("2+2", "mine")), SETTINGS)
+    assert (asked.key.group_attempt, asked.deadline_ms, asked.allow_partial, asked.step) == (7, 0, True, 9)
     assert (asked.query.id, asked.query.domain) == ("mine", Domain.TEXT)
     patient = Settings(rendezvous_deadline_ms=1500)
-    assert valid_submission(ALONE, patient).deadline_seconds == 1.5
-    assert valid_submission(replace(ALONE, deadline_ms=3_600_000), patient).deadline_seconds == 3600.0
+    assert valid_submission(ALONE, patient).deadline_ms == 1500
+    assert valid_submission(replace(ALONE, deadline_ms=3_600_000), patient).deadline_ms == 3_600_000
 
 
 @pytest.mark.parametrize(
@@ -210,16 +214,12 @@ def test_a_rollout_sent_alone() -> None:
         ({"group_id": "g\n"}, "group_id"),
         ({"group_attempt": -1}, "group_attempt"),
         ({"group_attempt": 2**63}, "group_attempt"),
-        ({"rollout_index": None}, "rollout_index"),
         ({"rollout_index": 3}, "rollout_index"),
         ({"rollout_index": -1}, "rollout_index"),
-        ({"group_size": None}, "group_size"),
         ({"group_size": 0}, "group_size"),
         ({"group_size": 4}, "group_size"),
-        ({"query": None}, "query"),
-        ({"query": QueryDraft(" ")}, "query.text"),
-        ({"query": QueryDraft("q", domain="maths")}, "query.domain"),
-        ({"rollout": None}, "rollout"),
+        ({"query": Query(" ")}, "query.text"),
+        ({"query": Query("q", domain="maths")}, "query.domain"),
         ({"rollout": Rollout("r" * 11)}, "rollout.response"),
         ({"rollout": Rollout("r", label=1.5)}, "rollout.label"),
         ({"deadline_ms": -1}, "deadline_ms"),

@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from memreward_proto.records import Domain, Experience, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, StoredRollout
 from memreward_service.store import ExperienceStore
 
 MakeExperience = Callable[..., Experience]
@@ -104,9 +104,7 @@ def experience() -> MakeExperience:
     """experience("q", "right", "wrong", label=1.0): the query q with rollouts q/0 and q/1."""
 
     def make(query_id: str, *responses: str, text: str = "How many?", label: float | None = None) -> Experience:
-        rollouts = (
-            StoredRollout(f"{query_id}/{i}", Rollout(response, label=label)) for i, response in enumerate(responses)
-        )
-        return Experience(Query(text, query_id, Domain.MATH), tuple(rollouts))
+        rollouts = (StoredRollout(response, label=label, id=f"{query_id}/{i}") for i, response in enumerate(responses))
+        return Experience(text, query_id, Domain.MATH, rollouts=tuple(rollouts))
 
     return make

@@ -22,8 +22,8 @@ from memreward_proto.records import Domain, Experience, Query, Rollout, StoredRo
 from memreward_service.store import ExperienceStore
 sys.stdin.readline()
 store = ExperienceStore(sys.argv[1])
-rollout = StoredRollout("r" + sys.argv[2], Rollout("1"))
-print(store.add_experience([Experience(Query("?", "q" + sys.argv[2], Domain.TEXT), (rollout,))]).version)
+rollout = StoredRollout("1", id="r" + sys.argv[2])
+print(store.add_experience([Experience("?", "q" + sys.argv[2], Domain.TEXT, rollouts=[rollout])]).version)
 store.close()
 """
 

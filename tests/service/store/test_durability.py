@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from memreward_proto.records import Domain, Experience, Label, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, Label, StoredRollout
 from memreward_service.store import ExperienceStore
 
 QUERIES, ROLLOUTS = 60, 8
@@ -20,9 +20,11 @@ def call(number: int) -> list[Experience]:
     """The content of one call: it spans enough rows that most kills land inside its transaction."""
     return [
         Experience(
-            Query(f"query {number}.{i}", f"q{number:05}.{i}", Domain.TEXT),
-            tuple(
-                StoredRollout(f"r{number:05}.{i}.{j}", Rollout("response " * 50, label=None if j else 1.0))
+            f"query {number}.{i}",
+            f"q{number:05}.{i}",
+            Domain.TEXT,
+            rollouts=tuple(
+                StoredRollout("response " * 50, label=None if j else 1.0, id=f"r{number:05}.{i}.{j}")
                 for j in range(ROLLOUTS)
             ),
         )
@@ -61,12 +63,12 @@ def killed_writer(url: str, number: int, after: int, delay_s: float) -> list[tup
 def stored_calls(store: ExperienceStore) -> dict[int, list[Experience]]:
     stored: dict[int, list[Experience]] = {}
     for found in store.page(None, 100_000):
-        stored.setdefault(int(found.query.id[1:6]), []).append(found)
+        stored.setdefault(int(found.id[1:6]), []).append(found)
     return stored
 
 
 def labelled(found: Experience) -> list[float | None]:
-    return [stored.rollout.label for stored in found.rollouts]
+    return [stored.label for stored in found.rollouts]
 
 
 @pytest.mark.slow
@@ -82,7 +84,7 @@ def test_kill_9_loses_nothing_answered_and_leaves_nothing_half_written(store_url
         assert answered <= set(stored)
         late = {number for kind, number, _ in receipts if kind == "labels"}
         for number, found in stored.items():
-            assert sorted(one.query.id for one in found) == sorted(one.query.id for one in call(number))
+            assert sorted(one.id for one in found) == sorted(one.id for one in call(number))
             assert {len(one.rollouts) for one in found} == {ROLLOUTS}
             [labels] = {tuple(labelled(one)) for one in found}
             assert labels[0] == 1.0

@@ -6,37 +6,37 @@ from typing import Any
 import pytest
 
 from memreward_proto.errors import Conflict, InvalidArgument, NotFound, Unavailable
-from memreward_proto.records import Domain, Experience, Label, Query, Rollout, StoreCounts, StoredRollout
+from memreward_proto.records import Domain, Experience, Label, StoreCounts, StoredRollout
 from memreward_service.store import ExperienceStore
 
 
 def relabelled(given: Experience, label: float | None, source: str | None = None) -> Experience:
     return replace(
         given,
-        rollouts=tuple(
-            replace(stored, rollout=replace(stored.rollout, label=label), label_source=source)
-            for stored in given.rollouts
-        ),
+        rollouts=tuple(replace(stored, label=label, label_source=source) for stored in given.rollouts),
     )
 
 
 def labels(store: ExperienceStore, query_id: str) -> list[tuple[float | None, str | None]]:
-    return [(stored.rollout.label, stored.label_source) for stored in store.load([query_id])[0].rollouts]
+    return [(stored.label, stored.label_source) for stored in store.load([query_id])[0].rollouts]
 
 
 def test_everything_given_comes_back_in_order(store: ExperienceStore) -> None:
     given = Experience(
-        Query("Wie viele? 🙂", "q1", Domain.CODE, "humaneval"),
-        (
-            StoredRollout("z", Rollout("r", "t", "a", "k", 0.25), "expert", "policy-7", 2**62),
-            StoredRollout("a", Rollout("")),
-            StoredRollout("b", Rollout("r", "", "", "", 0.0), None, "", 0),
-            StoredRollout("c", Rollout("r", behaviour=(("v1a", "xValueError", ""), (), ("t",)))),
-            StoredRollout("d", Rollout("r", behaviour=())),
-            StoredRollout("e", Rollout("r", behaviour=((),))),
+        "Wie viele? 🙂",
+        "q1",
+        Domain.CODE,
+        "humaneval",
+        rollouts=(
+            StoredRollout("r", "t", "a", "k", 0.25, id="z", label_source="expert", policy="policy-7", step=2**62),
+            StoredRollout("", id="a"),
+            StoredRollout("r", "", "", "", 0.0, id="b", policy="", step=0),
+            StoredRollout("r", behaviour=(("v1a", "xValueError", ""), (), ("t",)), id="c"),
+            StoredRollout("r", behaviour=(), id="d"),
+            StoredRollout("r", behaviour=((),), id="e"),
         ),
     )
-    bare = Experience(Query("", "q0", Domain.TEXT), ())
+    bare = Experience("", "q0", Domain.TEXT, rollouts=())
     store.add_experience([given, bare])
     assert store.load(["q1", "q0", "q1"]) == [given, bare, given]
 
@@ -44,8 +44,11 @@ def test_everything_given_comes_back_in_order(store: ExperienceStore) -> None:
 @pytest.mark.parametrize("odd", ["nul \x00 byte", "half \ud83d pair", "\ud83d\ude00", "\ufdd0 marker", "\\u0000"])
 def test_texts_that_databases_refuse_come_back_exactly(store: ExperienceStore, odd: str) -> None:
     given = Experience(
-        Query(odd, "q", Domain.TEXT, odd),
-        (StoredRollout("r", Rollout(odd, odd, odd, odd, 1.0, ((odd, '"'), (odd,))), odd, odd),),
+        odd,
+        "q",
+        Domain.TEXT,
+        odd,
+        rollouts=(StoredRollout(odd, odd, odd, odd, 1.0, ((odd, '"'), (odd,)), id="r", label_source=odd, policy=odd),),
     )
     store.add_experience([given])
     assert store.load(["q"]) == [given]
@@ -87,7 +90,7 @@ def test_a_query_id_taken_by_another_text_stores_nothing(store: ExperienceStore,
 def test_a_rollout_id_taken_by_other_content_stores_nothing(store: ExperienceStore, experience: Any, part: str) -> None:
     store.add_experience([experience("q", "1", "2")])
     other = experience("q", "1", "2", "3", label=1.0)
-    changed = replace(other.rollouts[1], rollout=replace(other.rollouts[1].rollout, **{part: "other"}))
+    changed = replace(other.rollouts[1], **{part: "other"})
     with pytest.raises(Conflict) as refused:
         store.add_experience([replace(other, rollouts=(other.rollouts[0], changed, other.rollouts[2]))])
     assert refused.value.details["field"] == "queries[0].rollouts[1].id"
@@ -100,7 +103,7 @@ def test_a_behaviour_is_content_of_its_rollout(store: ExperienceStore, experienc
         return replace(
             given,
             rollouts=tuple(
-                replace(stored, rollout=replace(stored.rollout, behaviour=None if did is None else (did,)))
+                replace(stored, behaviour=None if did is None else (did,))
                 for stored, did in zip(given.rollouts, behaviour, strict=True)
             ),
         )
@@ -193,7 +196,7 @@ def test_ids_that_cannot_be_keys_are_refused(store: ExperienceStore, experience:
         store.add_experience([experience("fine", "1"), experience(key)])
     assert refused.value.details["field"] == "queries[1].id"
     with pytest.raises(InvalidArgument) as refused:
-        store.add_experience([replace(experience("q"), rollouts=(StoredRollout(key, Rollout("1")),))])
+        store.add_experience([replace(experience("q"), rollouts=(StoredRollout("1", id=key),))])
     assert refused.value.details["field"] == "queries[0].rollouts[0].id"
     with pytest.raises(InvalidArgument):
         store.put_embeddings({key: b"v"})
@@ -202,7 +205,7 @@ def test_ids_that_cannot_be_keys_are_refused(store: ExperienceStore, experience:
 
 def test_the_longest_ids_of_wide_letters_are_kept(store: ExperienceStore, experience: Any) -> None:
     store.add_experience([experience("🙂" * 512)])
-    assert [found.query.id for found in store.page(None, 2)] == ["🙂" * 512]
+    assert [found.id for found in store.page(None, 2)] == ["🙂" * 512]
 
 
 @pytest.mark.parametrize("label", [float("nan"), -0.01, 1.01, float("inf")])
@@ -217,7 +220,7 @@ def test_labels_outside_the_unit_interval_are_refused(store: ExperienceStore, ex
 
 
 def test_a_step_past_64_bits_is_refused(store: ExperienceStore, experience: Any) -> None:
-    late = StoredRollout("r", Rollout("1"), step=2**63)
+    late = StoredRollout("1", id="r", step=2**63)
     with pytest.raises(InvalidArgument) as refused:
         store.add_experience([replace(experience("q"), rollouts=(late,))])
     assert refused.value.details["field"] == "queries[0].rollouts[0].step"
@@ -243,8 +246,8 @@ def test_pages_come_in_the_order_of_the_bytes_of_ids(store: ExperienceStore, exp
     ids = ["a", "B", "é", "z", "🙂", "_", "\ufffd"]
     store.add_experience([experience(key, "1", "2") for key in ids])
     first = store.page(None, 4)
-    rest = store.page(first[-1].query.id, 100)
-    assert [found.query.id for found in first + rest] == ["B", "_", "a", "z", "é", "\ufffd", "🙂"]
+    rest = store.page(first[-1].id, 100)
+    assert [found.id for found in first + rest] == ["B", "_", "a", "z", "é", "\ufffd", "🙂"]
     assert first[0] == experience("B", "1", "2")
     assert store.page("🙂", 1) == []
     with pytest.raises(InvalidArgument):
@@ -282,7 +285,7 @@ def test_embeddings_are_kept_as_they_were_first_put(store: ExperienceStore) -> N
 def test_thousands_of_rows_in_one_call(store: ExperienceStore, experience: Any) -> None:
     given = [experience(f"q{i:04}", "1", "2", "3", label=float(i % 2)) for i in range(1300)]
     assert store.add_experience(given).rollouts_added == 3900
-    assert store.load([found.query.id for found in given]) == given
+    assert store.load([found.id for found in given]) == given
     assert store.add_experience(given).rollouts_added == 0
     late = [Label(f"q{i:04}/2", 0.5, "expert") for i in range(1300)]
     assert store.add_labels(late).labels_changed == 1300

@@ -1,11 +1,11 @@
 from dataclasses import replace
 
-from memreward_proto.records import Domain, Experience, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, Rollout, StoredRollout
 from memreward_service.store import query_id, rollout_id, with_ids
 
 
 def post(*rollouts: StoredRollout, text: str = "1+1?") -> Experience:
-    return Experience(Query(text, "", Domain.MATH, "sums"), rollouts)
+    return Experience(text, None, Domain.MATH, "sums", rollouts=rollouts)
 
 
 def rollout_ids(queries: list[Experience]) -> list[list[str]]:
@@ -37,14 +37,14 @@ def test_each_part_of_the_content_changes_the_id() -> None:
 
 
 def test_a_label_is_no_part_of_the_id() -> None:
-    unlabelled = with_ids([post(StoredRollout("", Rollout("2")))])
-    labelled = with_ids([post(StoredRollout("", Rollout("2", label=1.0), label_source="expert"))])
+    unlabelled = with_ids([post(StoredRollout("2"))])
+    labelled = with_ids([post(StoredRollout("2", label=1.0, label_source="expert"))])
     assert rollout_ids(unlabelled) == rollout_ids(labelled)
 
 
 def test_equal_responses_of_a_group_stay_apart_and_keep_their_ids_when_sent_again() -> None:
-    twin = StoredRollout("", Rollout("2"), policy="p")
-    queries = [post(twin, StoredRollout("", Rollout("3")), twin), post(twin)]
+    twin = StoredRollout("2", policy="p")
+    queries = [post(twin, StoredRollout("3"), twin), post(twin)]
     first = rollout_ids(with_ids(queries))
     assert len({key for keys in first for key in keys}) == 4
     assert rollout_ids(with_ids(queries)) == first
@@ -52,18 +52,16 @@ def test_equal_responses_of_a_group_stay_apart_and_keep_their_ids_when_sent_agai
 
 
 def test_equal_responses_to_two_queries_are_counted_apart() -> None:
-    first, other = rollout_ids(
-        with_ids([post(StoredRollout("", Rollout("2"))), post(StoredRollout("", Rollout("2")), text="4/2?")])
-    )
+    first, other = rollout_ids(with_ids([post(StoredRollout("2")), post(StoredRollout("2"), text="4/2?")]))
     assert first != other
-    assert rollout_ids(with_ids([post(StoredRollout("", Rollout("2")), text="4/2?")])) == [other]
+    assert rollout_ids(with_ids([post(StoredRollout("2"), text="4/2?")])) == [other]
 
 
 def test_given_ids_stay_and_feed_the_derived_ones() -> None:
-    given = post(StoredRollout("mine", Rollout("2")), StoredRollout("", Rollout("2")))
-    given = replace(given, query=replace(given.query, id="Q"))
+    given = post(StoredRollout("2", id="mine"), StoredRollout("2"))
+    given = replace(given, id="Q")
     [filled] = with_ids([given])
-    assert filled.query.id == "Q"
+    assert filled.id == "Q"
     assert [stored.id for stored in filled.rollouts] == [
         "mine",
         rollout_id("Q", Rollout("2"), None, None, 0),

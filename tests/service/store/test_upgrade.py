@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,8 +18,6 @@ from memreward_proto.records import (
     LabelBudget,
     LabelCharge,
     LabelSpending,
-    Query,
-    Rollout,
     StepSpending,
     StoreCounts,
     StoredRollout,
@@ -30,10 +29,13 @@ from memreward_service.store.schema import metadata
 [GIVEN] = with_ids(
     [
         Experience(
-            Query("1+1?", "", Domain.MATH, "sums"),
-            (
-                StoredRollout("", Rollout("2", "t", "2", "k", 1.0), "verifier", "policy", 3),
-                StoredRollout("", Rollout("3")),
+            "1+1?",
+            "",
+            Domain.MATH,
+            "sums",
+            rollouts=(
+                StoredRollout("2", "t", "2", "k", 1.0, label_source="verifier", policy="policy", step=3),
+                StoredRollout("3"),
             ),
         )
     ]
@@ -53,7 +55,7 @@ def make_old_store(url: str, revision: str) -> None:
         config.set_main_option("script_location", str(Path(migrations.__file__).parent))
         config.set_main_option("path_separator", "os")
         command.upgrade(config, revision)
-        names = {"q": GIVEN.query.id, "r0": GIVEN.rollouts[0].id, "r1": GIVEN.rollouts[1].id}
+        names = {"q": GIVEN.id, "r0": GIVEN.rollouts[0].id, "r1": GIVEN.rollouts[1].id}
         for statement in (
             "INSERT INTO query (id, text, domain, dataset, version) VALUES (:q, '1+1?', 'math', 'sums', 1)",
             "INSERT INTO rollout (id, query_id, position, response, thinking, answer, answer_key, label, label_source, "
@@ -77,9 +79,9 @@ def test_an_old_store_is_brought_up_to_date_and_keeps_its_content(store_url: str
     assert store.page(None, 10) == [GIVEN]
     again = store.add_experience([GIVEN])
     assert (again.version, again.rollouts_added, again.labels_changed) == (1, 0, 0)
-    ran = StoredRollout("ran", Rollout("def f(): ...", behaviour=(("v1",),)))
-    store.add_experience([Experience(GIVEN.query, (ran,))])
-    assert store.load([GIVEN.query.id]) == [Experience(GIVEN.query, (*GIVEN.rollouts, ran))]
+    ran = StoredRollout("def f(): ...", behaviour=(("v1",),), id="ran")
+    store.add_experience([replace(GIVEN, rollouts=(ran,))])
+    assert store.load([GIVEN.id]) == [replace(GIVEN, rollouts=(*GIVEN.rollouts, ran))]
     assert store.counts() == StoreCounts(version=2, queries=1, rollouts=3, labels=1)
     charge = LabelCharge("run", 1, LabelBudget(0.5))
     assert store.grant_labels(charge, {"g": 2}, [("g", 0), ("g", 1)]) == [True, False]

@@ -55,7 +55,7 @@ async def test_stop_does_not_wait_until_everything_is_embedded(tmp_path: Path) -
     left = jobs.job(job.job_id)
     assert left.status is JobStatus.FAILED
     assert left.error is not None
-    assert left.error[0] == "unavailable"
+    assert left.error.code == "unavailable"
     assert len(encoder.encoded) < 1000, "of 2,400 texts and more"
     assert registry.infos() == []
     await embedder.close()

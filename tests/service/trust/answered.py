@@ -18,7 +18,7 @@ NONE: list[float | None] = [None] * 6
 def group_of(number: int, labels: Labels, blank: int | None = None, domain: Domain = Domain.MATH) -> Group:
     texts = ["" if index == blank else f"So {key}, {index}." for index, key in enumerate(KEYS)]
     rollouts = tuple(Rollout(text, label=label) for text, label in zip(texts, labels, strict=True))
-    return Group(str(number), Query(f"{number}?", f"q{number}", domain), rollouts)
+    return Group(Query(f"{number}?", f"q{number}", domain), rollouts, str(number))
 
 
 class World:

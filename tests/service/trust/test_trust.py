@@ -7,6 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -65,7 +66,7 @@ async def test_the_report_has_domains_steps_and_all_together() -> None:
         number = step or 0
         belief = KeyPosterior([0.9 if step == 7 else 0.1], ["7"])
         group = group_of(number, [0.0, *NONE[1:]])
-        one = group.__class__(group.group_id, group.query, group.rollouts[:1])
+        one = replace(group, rollouts=group.rollouts[:1])
         trust.record([answered_group(one, belief, step=step)])
     trust.record([alone(99, 1.0, 0.9, Domain.CODE)])
     report = await trust.report()

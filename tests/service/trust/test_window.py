@@ -99,7 +99,7 @@ def test_the_window_holds_the_last_rollouts() -> None:
     for number in (1, 2, 1, 3):
         window.put(answered(FIRST, number))
     assert [group.query for group in window.groups()] == [answered(NONE, number).query for number in (1, 3)]
-    large = Group("g", Query("?", "q", Domain.MATH), (Rollout("7"),) * 13)
+    large = Group(Query("?", "q", Domain.MATH), (Rollout("7"),) * 13, "g")
     window.put(answered_group(large, KeyPosterior([0.5] * 13, ["7"] * 13)))
     assert [len(group.labels) for group in window.groups()] == [13], "one group at least"
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from memreward_proto.records import Domain, Experience, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, StoredRollout
 from memreward_trainer.evaluation.planned_labels import Spending, figures
 
 
 def experience(*labels: float) -> Experience:
-    rollouts = tuple(StoredRollout(f"r{i}", Rollout(f"A: {i}", label=label)) for i, label in enumerate(labels))
-    return Experience(Query("q", "q", Domain.MATH), rollouts)
+    rollouts = tuple(StoredRollout(f"A: {i}", label=label, id=f"r{i}") for i, label in enumerate(labels))
+    return Experience("q", "q", Domain.MATH, rollouts=rollouts)
 
 
 def test_a_label_counts_as_a_right_reward_and_a_wrong_guess_does_not() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from memreward_proto.errors import InvalidArgument
-from memreward_proto.records import Domain, Experience, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, Rollout, StoredRollout, fields_of
 from memreward_service.store import with_ids
 from memreward_trainer.evaluation.program_behaviour import Behaviour, SandboxRunner, with_behaviour
 from memreward_trainer.evaluation.splits import queries_split
@@ -32,14 +32,21 @@ class Counted:
 
 def experience(*rollouts: Rollout, domain: Domain = Domain.CODE, text: str = "Write f.") -> Experience:
     return with_ids(
-        [Experience(Query(text, "", domain), tuple(StoredRollout("", one, "verifier") for one in rollouts))]
+        [
+            Experience(
+                text,
+                "",
+                domain,
+                rollouts=tuple(StoredRollout(**fields_of(one), label_source="verifier") for one in rollouts),
+            )
+        ]
     )[0]
 
 
 def told(*queries: Experience, runner: Counted, folder: Path) -> tuple[list[Behaviour | None], int]:
     done = [0]
     found = with_behaviour(queries, runner, folder, lambda more: done.append(done.pop() + more))
-    return [stored.rollout.behaviour for one in found for stored in one.rollouts], done[0]
+    return [stored.behaviour for one in found for stored in one.rollouts], done[0]
 
 
 def test_programs_are_run_once_and_kept(tmp_path: Path) -> None:
@@ -86,14 +93,14 @@ def test_a_split_that_hides_labels_keeps_behaviours(tmp_path: Path) -> None:
     )
     split = queries_split(queries, 0.5, seed=0)
     for one in (*split.memory, *split.asked):
-        assert one.rollouts[0].rollout.behaviour == ((f"v{one.query.text}a",),)
-    assert all(one.rollouts[0].rollout.label is None for one in split.asked)
+        assert one.rollouts[0].behaviour == ((f"v{one.text}a",),)
+    assert all(one.rollouts[0].label is None for one in split.asked)
 
 
 def test_real_programs_run_in_the_sandbox(tmp_path: Path) -> None:
     query = experience(*map(Rollout, (RIGHT, ALSO_RIGHT, WRONG)), text=QUERY)
     (found,) = with_behaviour([query], SandboxRunner(), tmp_path, lambda _: None)
-    first, second, third = (stored.rollout.behaviour for stored in found.rollouts)
+    first, second, third = (stored.behaviour for stored in found.rollouts)
     assert first is not None
     assert first == second != third
 

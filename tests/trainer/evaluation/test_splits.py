@@ -32,7 +32,7 @@ def file(tmp_path: Path) -> Path:
 def test_setting_of_eight_takes_the_policies_of_the_data_set(file: Path) -> None:
     chosen = labelled_queries(file, 8, None)
     assert [r.policy for r in chosen[0].rollouts] == ["openai-6b", "openai-175b", "text-davinci-003-cot"]
-    assert chosen[0].query.domain == "math"
+    assert chosen[0].domain == "math"
 
 
 def test_other_numbers_take_the_first_labelled_rollouts(file: Path) -> None:
@@ -48,13 +48,13 @@ def test_named_policies_may_be_patterns_and_an_unknown_one_is_an_error(file: Pat
 
 def test_regime_queries_labels_whole_queries_and_asks_the_others(file: Path) -> None:
     split = queries_split(labelled_queries(file, None, None), 0.2, seed=3)
-    memory, asked = {e.query.id for e in split.memory}, {e.query.id for e in split.asked}
+    memory, asked = {e.id for e in split.memory}, {e.id for e in split.asked}
     assert len(memory) == 4
     assert len(asked) == 16
     assert not memory & asked
     assert split.labels_spent == pytest.approx(0.2)
-    assert all(s.rollout.label is not None for e in split.memory for s in e.rollouts)
-    assert all(s.rollout.label is None for e in split.asked for s in e.rollouts)
+    assert all(s.label is not None for e in split.memory for s in e.rollouts)
+    assert all(s.label is None for e in split.asked for s in e.rollouts)
     assert flat(split.hidden).all()
     assert flat(split.truth).sum() == 16
 
@@ -62,12 +62,12 @@ def test_regime_queries_labels_whole_queries_and_asks_the_others(file: Path) -> 
 def test_regime_rollouts_shows_the_budget_and_hides_the_rest(file: Path) -> None:
     queries = labelled_queries(file, None, None)
     split = rollouts_split(queries, 0.25, seed=3)
-    shown = [s.rollout.label is not None for e in split.memory for s in e.rollouts]
+    shown = [s.label is not None for e in split.memory for s in e.rollouts]
     assert sum(shown) == 20
     assert split.labels_spent == pytest.approx(0.25)
-    assert [s.rollout.label is not None for e in split.asked for s in e.rollouts] == shown
+    assert [s.label is not None for e in split.asked for s in e.rollouts] == shown
     assert flat(split.hidden).tolist() == [float(not seen) for seen in shown]
-    truth = [s.rollout.label for e in queries for s in e.rollouts]
+    truth = [s.label for e in queries for s in e.rollouts]
     assert flat(split.truth).tolist() == truth
 
 
@@ -85,4 +85,4 @@ def test_behaviours_of_the_file_are_kept(tmp_path: Path) -> None:
     ]
     write_rollout_file(tmp_path / "programs.jsonl", queries)
     kept = labelled_queries(tmp_path / "programs.jsonl", None, None)
-    assert [stored.rollout.behaviour for one in kept for stored in one.rollouts] == [told, told]
+    assert [stored.behaviour for one in kept for stored in one.rollouts] == [told, told]

@@ -85,13 +85,13 @@ async def test_a_rollout_that_is_labelled_and_stored_keeps_its_behaviour(tmp_pat
     assert [output.reward_score for output in outputs] == [1.0, 0.0]
     await manager.experience.settled()
     (query,) = service.experience.values()
-    assert len(query["rollouts"]) == 2
-    for rollout in query["rollouts"]:
-        response = rollout["response"]
-        assert rollout["label"] == float(response == RIGHT)
+    assert len(query.rollouts) == 2
+    for rollout in query.rollouts:
+        response = rollout.response
+        assert rollout.label == float(response == RIGHT)
         behaviour = await rollout_behaviour(QUERY, response, LocalSandbox())
         assert behaviour is not None
-        assert rollout["behaviour"] == [list(outcomes) for outcomes in behaviour]
+        assert rollout.behaviour == behaviour
 
 
 async def test_a_sandbox_that_fails_leaves_the_rollout_without_behaviour_and_is_told(

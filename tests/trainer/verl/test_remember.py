@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memreward_client import AsyncRewardClient, MockTransport, Query, Retries, Rollout, StoredRollout
+from memreward_client import AsyncRewardClient, MockTransport, Query, Retries, StoredRollout
 from memreward_trainer.verl import remember as verl_experience
 from memreward_trainer.verl.remember import LabelledExperience
 from trainer.verl.experience_memory import Memory
@@ -20,7 +20,7 @@ def experience_of(memory: Memory) -> LabelledExperience:
 
 
 def rollout(response: str) -> StoredRollout:
-    return StoredRollout(Rollout(response, label=1.0), response, "verifier")
+    return StoredRollout(response, label=1.0, id=response, label_source="verifier")
 
 
 async def test_what_comes_together_is_sent_together_by_query(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -117,7 +117,7 @@ def test_an_external_verifier_needs_a_domain_to_tell(tmp_path: Path) -> None:
 def test_the_budget_that_is_sent_is_awaited_longer_than_a_verification_takes(tmp_path: Path) -> None:
     assert VerlSettings.of(verl_config(tmp_path, URL)).label_budget is None
     lines = ("+reward.memreward.label_share=1", "+reward.memreward.label_limit=5000")
-    assert VerlSettings.of(verl_config(tmp_path, URL, *lines)).label_budget == LabelBudget(1.0, 5000, 75.0)
+    assert VerlSettings.of(verl_config(tmp_path, URL, *lines)).label_budget == LabelBudget(1.0, 5000, 75_000)
 
 
 @pytest.mark.parametrize(
@@ -160,7 +160,7 @@ def test_the_page_has_every_key_and_its_line_for_labels_is_taken(tmp_path: Path)
     settings = VerlSettings.of(verl_config(tmp_path, URL, line))
     assert settings.label_share == 0.17
     assert settings.label_budget is not None
-    assert f"more than `verify_seconds` + {settings.label_budget.deadline_seconds - 60:g}" in section
+    assert f"more than `verify_seconds` + {settings.label_budget.deadline_ms / 1000 - 60:g}" in section
 
 
 def _keys(row: str) -> list[str]:

@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,10 @@ async def test_verified_rollouts_are_stored_as_experience_and_predicted_ones_are
         await loop.score(text, **row(place))
     await manager.experience.settled()
     (query,) = service.experience.values()
-    assert (query["text"], query["domain"], query["dataset"]) == ("What is 6*7?", "math", "openai/gsm8k")
-    told = [{name: rollout[name] for name in ("id", "response", "label", "policy")} for rollout in query["rollouts"]]
+    assert (query.text, query.domain, query.dataset) == ("What is 6*7?", "math", "openai/gsm8k")
+    told = [
+        {name: getattr(rollout, name) for name in ("id", "response", "label", "policy")} for rollout in query.rollouts
+    ]
     assert told == [
         {"id": "run/uid-1/0", "response": "42", "label": 1.0, "policy": "policy"},
         {"id": "run/uid-1/2", "response": "43", "label": 0.0, "policy": "policy"},
@@ -198,7 +201,7 @@ async def test_where_the_prediction_fails_the_true_label_is_not_used_instead(tmp
     assert (manager.tally.scored, manager.tally.labelled) == (0, 0)
     await manager.experience.settled()
     (query,) = service.experience.values()
-    assert [rollout["label"] for rollout in query["rollouts"]] == [1.0]
+    assert [rollout.label for rollout in query.rollouts] == [1.0]
 
 
 async def test_a_service_that_asks_again_for_what_it_was_told_is_no_reward(tmp_path: Path) -> None:
@@ -206,7 +209,7 @@ async def test_a_service_that_asks_again_for_what_it_was_told_is_no_reward(tmp_p
         def __call__(self, call: Any) -> Any:
             if call.rpc == "SubmitRollout":
                 kept = {name: value for name, value in call.fields["rollout"].items() if name != "label"}
-                object.__setattr__(call, "fields", {**call.fields, "rollout": kept, "no_label": False})
+                call = replace(call, request={**call.fields, "rollout": kept, "no_label": False})
             return super().__call__(call)
 
     _, spoken, loop = started(tmp_path, Deaf(lambda *_: 0.25, wants_label=lambda *_: True), Truth(), SHARE)
@@ -264,7 +267,7 @@ async def test_the_verifier_that_is_named_gives_the_labels(tmp_path: Path) -> No
 
 def test_the_budget_is_that_of_the_configuration(tmp_path: Path) -> None:
     manager, _, _ = started(tmp_path, asks_about(), Truth(), SHARE, "+reward.memreward.verify_seconds=20")
-    assert manager.settings.label_budget == LabelBudget(0.17, None, 35.0)
+    assert manager.settings.label_budget == LabelBudget(0.17, None, 35_000)
 
 
 async def test_the_labelled_rollout_that_the_service_keeps_is_the_one_that_was_sent(tmp_path: Path) -> None:

@@ -153,7 +153,7 @@ class RememberingEngine(FakeEngine):
         self.stored: list[tuple[str, StoredRollout]] = []
 
     async def add_experience(self, queries: Sequence[Experience]) -> ExperienceReceipt:
-        self.stored.extend((each.query.text, rollout) for each in queries for rollout in each.rollouts)
+        self.stored.extend((each.text, rollout) for each in queries for rollout in each.rollouts)
         return await super().add_experience(queries)
 
 
@@ -210,7 +210,7 @@ async def test_a_label_set_decides_who_is_asked_for_which_group(start: Start, tm
         assert info["source"] == ("label" if each in labelled else "gnn")
         true, predicted = float(each[1] == 3), float(len(text(*each)) % 10 >= 5)
         assert output.reward_score == info["reward"] == (true if each in labelled else predicted)
-    stored = sorted((query, rollout.rollout.response, rollout.rollout.label) for query, rollout in engine.stored)
+    stored = sorted((query, rollout.response, rollout.label) for query, rollout in engine.stored)
     expected = [(group, place) for group, place in labelled if (group, place) != (0, 2)]
     assert stored == sorted((f"query {g}", text(g, p), float(p == 3)) for g, p in expected)
     assert {(rollout.label_source, rollout.step) for _, rollout in engine.stored} == {("verifier", 3)}

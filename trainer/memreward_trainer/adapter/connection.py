@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass, field
 from functools import cache
-from typing import cast, get_args
 
 from memreward_client import AsyncRewardClient, Domain
 
@@ -48,6 +47,9 @@ def known_domain(name: object) -> Domain | None:
     Raises:
         ValueError: there is no such domain.
     """
-    if name is not None and name not in get_args(Domain):
-        raise ValueError(f"There is no domain {name!r}: use one of {', '.join(get_args(Domain))}.")
-    return cast("Domain | None", name)
+    if name is None:
+        return None
+    try:
+        return Domain(str(name))
+    except ValueError:
+        raise ValueError(f"There is no domain {name!r}: use one of {', '.join(Domain)}.") from None

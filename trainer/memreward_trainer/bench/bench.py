@@ -100,12 +100,12 @@ async def _fill(engine: Engine, stored: Sequence[Experience]) -> None:
         await asyncio.sleep(0.2)
         job = engine.training_job(job.job_id)
     if job.error is not None:
-        raise MemRewardError(job.error[1])
+        raise MemRewardError(job.error.message)
 
 
 async def _published(engine: Engine, stored: Sequence[Experience], groups: Sequence[Group], repeats: int) -> Timing:
     """The baseline: see published_procedure.py."""
-    parsed = [parse_group(e.query, [s.rollout for s in e.rollouts]) for e in stored]
+    parsed = [parse_group(e, e.rollouts) for e in stored]
     parsed += [parse_group(group.query, group.rollouts) for group in groups]
     batch = group_batch(parsed, await engine.embed([text for group in parsed for text in group.texts]))
     network = WholeGraphNetwork(batch.query_vectors.shape[1]).eval()
@@ -194,24 +194,22 @@ def _experience(line: FileQuery, rollouts: int) -> Experience:
     drawn = line.rollouts
     chosen = [drawn[n % len(drawn)] for n in range(rollouts)]
     texts = [r.response if n < len(drawn) else f"Attempt {n}. {r.response}" for n, r in enumerate(chosen)]
-    return Experience(
-        Query(line.query, "", Domain.MATH, "word-problems"),
-        tuple(
-            StoredRollout("", Rollout(text, label=r.label), "reference", r.policy)
-            for r, text in zip(chosen, texts, strict=True)
-        ),
+    stored = tuple(
+        StoredRollout(text, label=r.label, label_source="reference", policy=r.policy)
+        for r, text in zip(chosen, texts, strict=True)
     )
+    return Experience(line.query, None, Domain.MATH, "word-problems", rollouts=stored)
 
 
 def _group(experience: Experience, group_id: str) -> Group:
-    rollouts = tuple(Rollout(stored.rollout.response) for stored in experience.rollouts)
-    return Group(group_id, Query(experience.query.text, f"bench-{group_id}", Domain.MATH), rollouts)
+    rollouts = tuple(Rollout(stored.response) for stored in experience.rollouts)
+    return Group(Query(experience.text, f"bench-{group_id}", Domain.MATH), rollouts, group_id)
 
 
 def _group_json(experience: Experience) -> dict[str, object]:
     return {
-        "query": {"text": experience.query.text, "domain": "math"},
-        "rollouts": [{"response": stored.rollout.response} for stored in experience.rollouts],
+        "query": {"text": experience.text, "domain": "math"},
+        "rollouts": [{"response": stored.response} for stored in experience.rollouts],
     }
 
 
@@ -220,9 +218,9 @@ def _renamed(groups: Sequence[Group], number: int) -> list[Group]:
     mark = f"Case {number}-{os.getpid()}-{time.time_ns()}: "
     return [
         Group(
-            group.group_id,
             Query(mark + group.query.text, group.query.id, group.query.domain),
             tuple(Rollout(mark + rollout.response) for rollout in group.rollouts),
+            group.group_id,
         )
         for group in groups
     ]

@@ -84,8 +84,8 @@ def _groups(asked: Sequence[Experience], mark: str) -> list[Group]:
     """The groups as the client sends them, each text behind `mark`."""
     return [
         Group(
-            Query(mark + experience.query.text, domain="math"),
-            [Rollout(mark + stored.rollout.response) for stored in experience.rollouts],
+            Query(mark + experience.text, domain="math"),
+            [Rollout(mark + stored.response) for stored in experience.rollouts],
         )
         for experience in asked
     ]

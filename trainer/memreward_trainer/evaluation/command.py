@@ -153,11 +153,7 @@ def _runs(
     encoder = StoredEncoder(
         SentenceEncoder(settings.embedding_model, settings.device, settings.embedding_batch_size), store
     )
-    texts = [
-        text
-        for experience in queries
-        for text in parse_group(experience.query, [stored.rollout for stored in experience.rollouts]).texts
-    ]
+    texts = [text for experience in queries for text in parse_group(experience, experience.rollouts).texts]
     runs: list[Figures] = []
     with _bars(console) as bars:
         embedding = bars.add_task("embedding texts (kept for the next run)", total=len(set(texts)))
@@ -177,7 +173,7 @@ def _runs(
 
 def _compared_by_behaviour(queries: list[Experience], cache: Path, console: Console) -> list[Experience]:
     """The queries with the behaviour of their programs, where they have some."""
-    programs = sum(needs_behaviour(one, stored.rollout) for one in queries for stored in one.rollouts)
+    programs = sum(needs_behaviour(one, stored) for one in queries for stored in one.rollouts)
     if not programs:
         return queries
     with _bars(console) as bars:

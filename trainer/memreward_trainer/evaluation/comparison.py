@@ -92,14 +92,14 @@ async def _train(engine: Engine, epochs: int | None, progress: Progress) -> None
         job = engine.training_job(job.job_id)
         progress(job.progress)
     if job.error is not None:
-        kind = next(error for error in MemRewardError.__subclasses__() if error.code == job.error[0])
-        raise kind(job.error[1])
+        kind = next(error for error in MemRewardError.__subclasses__() if error.code == job.error.code)
+        raise kind(job.error.message)
 
 
 def _requests(asked: Sequence[Experience]) -> Iterator[list[Group]]:
     for start in range(0, len(asked), ASKED_GROUPS):
         yield [
-            Group(str(place), experience.query, tuple(stored.rollout for stored in experience.rollouts))
+            Group(experience, experience.rollouts, str(place))
             for place, experience in enumerate(asked[start : start + ASKED_GROUPS])
         ]
 
@@ -111,5 +111,5 @@ def _probability(prediction: Prediction) -> float:
 
 
 def _batch(experience: Sequence[Experience], encoder: Encoder) -> GroupBatch:
-    groups = [parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in experience]
+    groups = [parse_group(e, e.rollouts) for e in experience]
     return group_batch(groups, encoder.encode([text for group in groups for text in group.texts]))

@@ -15,7 +15,7 @@ from itertools import repeat
 
 import numpy as np
 
-from memreward_proto.records import Experience
+from memreward_proto.records import Experience, filled
 from memreward_service.arrays import Floats
 from memreward_service.belief.metrics import auc
 from memreward_service.belief.posterior import KeyPosterior, agreement_probability, belief_about
@@ -61,7 +61,7 @@ def spendings(
 def figures(queries: Sequence[Experience], spent: Spending) -> dict[str, float]:
     """Over all rollouts, a labelled one counting with its label; `auc` of those without one. Undefined figures are left
     out."""
-    truth = flat([[stored.rollout.label or 0.0 for stored in e.rollouts] for e in queries]) >= 0.5
+    truth = flat([[stored.label or 0.0 for stored in e.rollouts] for e in queries]) >= 0.5
     known = flat(spent.known).astype(bool)
     reward = np.where(known, truth, spent.probability >= 0.5)
     values = {
@@ -115,13 +115,13 @@ def spend(
 ) -> list[tuple[int, int]]:  # fmt: skip
     """Ask for labels until `labels` are known in all, or no label is expected to change a reward. Returns which were
     asked for, (query, rollout), in order."""
-    places = {experience.query.id: place for place, experience in enumerate(queries)}
+    places = {experience.id: place for place, experience in enumerate(queries)}
     wanted = [frozenset[int]() for _ in queries]
     step = max(1, (labels - _count(known)) // ROUNDS)
     asked: list[tuple[int, int]] = []
     while (left := labels - _count(known)) > 0:
         groups = [
-            OpenGroup(experience.query.id, belief, _labels(experience, seen))
+            OpenGroup(filled(experience.id), belief, _labels(experience, seen))
             for experience, belief, seen in zip(queries, beliefs, known, strict=True)
         ]
         rate = audit_rate(groups, min(step, left), audit_share)
@@ -142,12 +142,12 @@ def _split(queries: Sequence[Experience], known: Known) -> Split:
 
 
 def _by_agreement(queries: Sequence[Experience]) -> list[KeyPosterior]:
-    parsed = (parse_group(e.query, [stored.rollout for stored in e.rollouts]) for e in queries)
+    parsed = (parse_group(e, e.rollouts) for e in queries)
     return [belief_about(group, agreement_probability(group)) for group in parsed]
 
 
 def _labels(experience: Experience, known: Sequence[bool]) -> list[float | None]:
-    return [stored.rollout.label if seen else None for stored, seen in zip(experience.rollouts, known, strict=True)]
+    return [stored.label if seen else None for stored, seen in zip(experience.rollouts, known, strict=True)]
 
 
 def _count(known: Known) -> int:

@@ -40,7 +40,7 @@ class Runner(Protocol):
 
 def needs_behaviour(experience: Experience, rollout: Rollout) -> bool:
     """Whether a rollout is a program that would be compared by its text."""
-    return experience.query.domain is Domain.CODE and rollout.answer_key is None and rollout.behaviour is None
+    return experience.domain == Domain.CODE and rollout.answer_key is None and rollout.behaviour is None
 
 
 def with_behaviour(
@@ -49,10 +49,10 @@ def with_behaviour(
     """The queries with the behaviour of their programs; `folder` keeps it. `advance` hears how many more are done."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {
-        _content(runner.revision, experience.query.text, stored.rollout): (experience.query.text, stored.rollout)
+        _content(runner.revision, experience.text, stored): (experience.text, stored)
         for experience in queries
         for stored in experience.rollouts
-        if needs_behaviour(experience, stored.rollout)
+        if needs_behaviour(experience, stored)
     }
     with closing(sqlite3.connect(folder / DATABASE)) as database:
         database.execute("CREATE TABLE IF NOT EXISTS behaviour (content TEXT PRIMARY KEY, outcomes TEXT NOT NULL)")
@@ -102,17 +102,14 @@ async def _run(
 
 
 def _told(experience: Experience, found: dict[str, Behaviour], revision: str) -> Experience:
-    rollouts = [
-        replace(stored, rollout=replace(stored.rollout, behaviour=_of(experience, stored, found, revision)))
-        for stored in experience.rollouts
-    ]
+    rollouts = [replace(stored, behaviour=_of(experience, stored, found, revision)) for stored in experience.rollouts]
     return replace(experience, rollouts=tuple(rollouts))
 
 
 def _of(experience: Experience, stored: StoredRollout, found: dict[str, Behaviour], revision: str) -> Behaviour | None:
-    if not needs_behaviour(experience, stored.rollout):
-        return stored.rollout.behaviour
-    return found.get(_content(revision, experience.query.text, stored.rollout))
+    if not needs_behaviour(experience, stored):
+        return stored.behaviour
+    return found.get(_content(revision, experience.text, stored))
 
 
 def _known(database: sqlite3.Connection, content: str) -> Behaviour | None:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from memreward_client.files.rollouts import FileQuery, FileRollout, read_rollout_file
 from memreward_proto.errors import InvalidArgument
-from memreward_proto.records import Domain, Experience, Query, Rollout, StoredRollout
+from memreward_proto.records import Domain, Experience, StoredRollout
 from memreward_service.groups.datasets import domain_of
 from memreward_service.store import with_ids
 
@@ -75,12 +75,12 @@ def rollouts_split(queries: Sequence[Experience], budget: float, seed: int) -> S
 
 def _split(memory: Sequence[Experience], asked: Sequence[Experience], shown: Sequence[Sequence[bool]]) -> Split:
     pairs = list(zip(asked, shown, strict=True))
-    labels = sum(stored.rollout.label is not None for experience in memory for stored in experience.rollouts)
+    labels = sum(stored.label is not None for experience in memory for stored in experience.rollouts)
     every = {stored.id for experience in (*memory, *asked) for stored in experience.rollouts}
     return Split(
         memory=tuple(memory),
         asked=tuple(only_labels(experience, part) for experience, part in pairs),
-        truth=tuple(tuple(float(s.rollout.label or 0) for s in experience.rollouts) for experience in asked),
+        truth=tuple(tuple(float(s.label or 0) for s in experience.rollouts) for experience in asked),
         hidden=tuple(tuple(not seen for seen in part) for part in shown),
         labels_spent=labels / len(every),
     )
@@ -88,13 +88,11 @@ def _split(memory: Sequence[Experience], asked: Sequence[Experience], shown: Seq
 
 def only_labels(experience: Experience, shown: Sequence[bool]) -> Experience:
     """The experience with the labels of the `shown` rollouts only."""
-    return Experience(
-        experience.query,
-        tuple(
-            stored if seen else replace(stored, rollout=replace(stored.rollout, label=None), label_source=None)
-            for stored, seen in zip(experience.rollouts, shown, strict=True)
-        ),
+    rollouts = tuple(
+        stored if seen else replace(stored, label=None, label_source=None)
+        for stored, seen in zip(experience.rollouts, shown, strict=True)
     )
+    return replace(experience, rollouts=rollouts)
 
 
 def _experience(line: FileQuery, rollouts: int | None, policies: Sequence[str] | None) -> Experience:
@@ -103,16 +101,19 @@ def _experience(line: FileQuery, rollouts: int | None, policies: Sequence[str] |
     if patterns:
         chosen = [r for r in chosen if any(fnmatchcase(r.policy or "", pattern) for pattern in patterns)]
     domain = Domain(line.domain) if line.domain else domain_of(line.dataset)
-    query = Query(line.query, line.id or "", domain, line.dataset)
-    return Experience(query, tuple(_stored(rollout) for rollout in chosen[:rollouts]))
+    stored = tuple(_stored(rollout) for rollout in chosen[:rollouts])
+    return Experience(line.query, line.id, domain, line.dataset, rollouts=stored)
 
 
 def _stored(rollout: FileRollout) -> StoredRollout:
     return StoredRollout(
-        id=rollout.id or "",
-        rollout=Rollout(
-            rollout.response, rollout.thinking, rollout.answer, rollout.answer_key, rollout.label, rollout.behaviour
-        ),
+        response=rollout.response,
+        thinking=rollout.thinking,
+        answer=rollout.answer,
+        answer_key=rollout.answer_key,
+        label=rollout.label,
+        behaviour=rollout.behaviour,
+        id=rollout.id,
         label_source=rollout.label_source or LABEL_SOURCE,
         policy=rollout.policy,
         step=rollout.step,

@@ -16,7 +16,7 @@ from functools import partial
 import numpy as np
 
 from memreward_proto.errors import InvalidArgument
-from memreward_proto.records import DomainTrust, Experience, Group, TrustFigures
+from memreward_proto.records import Domain, DomainTrust, Experience, Group, TrustFigures, filled
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.settings import Settings
 from memreward_service.trust.figures import FIGURES, figures_of
@@ -47,14 +47,14 @@ def trust_figures(
     """By way of choosing labels, means over the draws: the truth, the estimate, the width of its interval, and how
     often this holds the truth; with how many rollouts are audited, and in how many draws these are enough.
     Raises InvalidArgument for several domains."""
-    if len(domains := sorted({experience.query.domain for experience in queries})) > 1:
+    if len(domains := sorted({Domain(filled(experience.domain)) for experience in queries})) > 1:
         raise InvalidArgument(
             f"The file has queries of {' and '.join(domains)}, and trust is given by domain: keep one of them in it."
         )
     split = queries_split(queries, budget, seed)
     beliefs = asyncio.run(engine_beliefs(split, encoder, seed, epochs, lambda share: progress(share / 2)))
-    labelled = {experience.query.id: experience for experience in queries}
-    asked = [labelled[experience.query.id] for experience in split.asked]
+    labelled = {experience.id: experience for experience in queries}
+    asked = [labelled[experience.id] for experience in split.asked]
     arrived = [answered_group(_group(one), belief) for one, belief in zip(asked, beliefs, strict=True)]
     ways: dict[str, Choose] = {"chance": by_chance, "whole groups": whole_groups}
     order = spend(asked, beliefs, _unknown(arrived), _labels(arrived), audit_share=0.0)
@@ -141,7 +141,7 @@ def summary(reports: Sequence[tuple[TrustFigures, DomainTrust]]) -> dict[str, di
 
 
 def _group(experience: Experience) -> Group:
-    return Group(experience.query.id, experience.query, tuple(stored.rollout for stored in experience.rollouts))
+    return Group(experience, experience.rollouts, experience.id)
 
 
 def _unknown(arrived: Groups) -> Known:

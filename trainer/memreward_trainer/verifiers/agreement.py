@@ -11,7 +11,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, cast
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -61,7 +61,7 @@ async def _measure(files: list[Path], list_differences: bool, isolation: Isolati
 async def verdicts_of(query: FileQuery, verifiers: Mapping[str, Verifier]) -> list[tuple[int, float, Verdict]]:
     """(place, label, verdict) of every labelled rollout of a query."""
     labelled = [(place, one) for place, one in enumerate(query.rollouts) if one.label is not None]
-    domain = cast("Domain", query.domain or "text")
+    domain = Domain(query.domain or "text")
     attempts = [
         Attempt(query.query, one.response, domain, one.answer, query.ground_truth, query.tests or ())
         for _, one in labelled

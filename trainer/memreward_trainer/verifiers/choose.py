@@ -24,7 +24,9 @@ from memreward_trainer.verifiers.text_verifier import TextVerifier
 from memreward_trainer.verifiers.verdicts import Verifier
 
 REWARD_FUNCTION = "reward_function"
-DOMAIN_OF: Mapping[str, Domain] = MappingProxyType({"math": "math", "choice": "qa", "code": "code", "text": "text"})
+DOMAIN_OF: Mapping[str, Domain] = MappingProxyType(
+    {"math": Domain.MATH, "choice": Domain.QA, "code": Domain.CODE, "text": Domain.TEXT}
+)
 """Verifier by name -> the domain whose answers it understands."""
 
 VerifierChoice = str | tuple[str, ...]

@@ -29,6 +29,7 @@ from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from verl.experimental.reward_loop.reward_manager.naive import NaiveRewardManager
 
 from memreward_client import AsyncRewardClient, MemRewardError, NotScored, Rollout, StoredRollout, Submission
+from memreward_proto.records import fields_of
 from memreward_trainer.adapter.outcomes import Outcome
 from memreward_trainer.adapter.unscored import is_about_the_rollout
 from memreward_trainer.verifiers.choose import REWARD_FUNCTION, chosen_verifier
@@ -176,7 +177,13 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         """Store a rollout whose label is known, in the background."""
         if self.settings.remember:
             place = f"{labelled.run_id}/{labelled.group_id}/{labelled.rollout_index}"
-            rollout = StoredRollout(labelled.rollout, place, "verifier", self.settings.policy, labelled.step)
+            rollout = StoredRollout(
+                **fields_of(labelled.rollout),
+                id=place,
+                label_source="verifier",
+                policy=self.settings.policy,
+                step=labelled.step,
+            )
             self.experience.add(labelled.query, rollout)
 
     def _unscored(

@@ -20,6 +20,7 @@ from memreward_client import (
     StoredRollout,
     TooLarge,
 )
+from memreward_proto.records import fields_of
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ class LabelledExperience:
 
         Memory takes labels from 0 to 1 only.
         """
-        label = rollout.rollout.label
+        label = rollout.label
         if label is None or not 0 <= label <= 1:
             self._refuse(label)
             return
@@ -79,7 +80,9 @@ class LabelledExperience:
         for query, rollout in batch:
             queries.setdefault(query, []).append(rollout)
         try:
-            await self.client.add_experience([Experience(*each) for each in queries.items()])
+            await self.client.add_experience(
+                [Experience(**fields_of(query), rollouts=rollouts) for query, rollouts in queries.items()]
+            )
         except MemRewardError as error:
             if not isinstance(error, ABOUT_CONTENT) or len(batch) == 1:
                 self._lose(len(batch), f"{error.code}: {error}")

@@ -142,7 +142,7 @@ class VerlSettings:
             f"label_limit is {limit}: give a whole number from 1, beside a label_share.",
         )
         yield (
-            self.label_budget is not None and self.label_budget.deadline_seconds >= self.deadline_seconds,
+            self.label_budget is not None and self._label_seconds >= self.deadline_seconds,
             f"deadline_seconds is {self.deadline_seconds:g}, which leaves no time to verify a rollout: give more than "
             f"verify_seconds + {LABEL_MARGIN_SECONDS:g}, or lower verify_seconds.",
         )
@@ -175,7 +175,12 @@ class VerlSettings:
         """What the run may spend on labels that the service asks for; None where it may ask for none."""
         if self.label_share is None:
             return None
-        return LabelBudget(self.label_share, self.label_limit, self.verify_seconds + LABEL_MARGIN_SECONDS)
+        return LabelBudget(self.label_share, self.label_limit, round(1000 * self._label_seconds))
+
+    @property
+    def _label_seconds(self) -> float:
+        """How long a label that was asked for is awaited."""
+        return self.verify_seconds + LABEL_MARGIN_SECONDS
 
     @property
     def programs(self) -> tuple[str, ...]:

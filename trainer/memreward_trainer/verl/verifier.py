@@ -55,13 +55,13 @@ class VerifierRewards:
             tests=tests_of(column(columns, settings.tests_field)),
         )
 
-    def _domain(self, domain: Domain | None) -> Domain:
+    def _domain(self, domain: str | None) -> Domain:
         choice = self._settings.verifier
         named = DOMAIN_OF.get(choice) if isinstance(choice, str) else None
         found = named or domain
         if found is None:
             raise ValueError("An external verifier gets the domain: set reward.memreward.domain.")
-        return found
+        return Domain(found)
 
 
 def reference(value: Any) -> str | None:

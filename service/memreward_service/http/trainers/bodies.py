@@ -1,7 +1,7 @@
-"""The bodies and query strings of trainers that ask in their own format.
+"""The bodies of trainers that ask in their own format, and the answers in it.
 
-A trainer may add fields in a later version, so unknown ones are left alone; what is ours (the query string, the object
-`memreward` of a NeMo Gym row) is held to its fields like every request.
+A trainer may add fields in a later version, so unknown ones are left alone; what is ours (the object `memreward` of a
+NeMo Gym row) is held to its fields like every request.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from memreward_service.http.schemas import Body, QueryString
+from memreward_proto.records import Source, Status
 
 
 class TrainerBody(BaseModel):
@@ -51,8 +51,10 @@ class ModelResponse(TrainerBody):
     """Items of the types reasoning and message count."""
 
 
-class GymTask(Body):
+class GymTask(BaseModel):
     """The object `memreward` in a row of a NeMo Gym data set: what the service has to know about it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
 
     domain: str | None = None
     """math, qa, code or text. Without it: that of a known dataset, else text."""
@@ -86,14 +88,42 @@ class GymMetricsBody(TrainerBody):
     verify_responses: list[dict[str, Any]]
 
 
-class TaskString(QueryString):
-    """What a trainer's format has no field for, behind the question mark of the URL that is configured."""
+class TrainerAnswer(BaseModel):
+    """An answer in a trainer's format."""
 
-    domain: str | None = None
-    """math, qa, code or text. Without it: that of a known dataset, else text."""
-    dataset: str | None = None
-    """The data set's name in memory, for example gsm8k."""
+    model_config = ConfigDict(extra="forbid")
 
 
-TRAINER_BODIES: tuple[type[TrainerBody], ...] = (OpenRlhfBody, SlimeBody, GymBody, GymMetricsBody)
-"""The bodies that routes read raw, for the schemas of the OpenAPI page."""
+class OpenRlhfReply(TrainerAnswer):
+    """The answer of POST /get_reward, one number a query in each list; extra_logs are metrics of OpenRLHF."""
+
+    rewards: list[float]
+    scores: list[float]
+    extra_logs: dict[str, list[float]]
+
+
+class GymResult(TrainerAnswer):
+    """What stands behind a reward in a trainer's format."""
+
+    status: Status
+    probability: float | None
+    source: Source | None
+
+
+class GymVerifyReply(BaseModel):
+    """The answer of POST /verify: the fields of the request, and these. The last three only where there is no reward of
+    its own."""
+
+    reward: float
+    memreward_result: GymResult
+    mask_sample: bool = False
+    instance_config: dict[str, object] | None = None
+    failure_class: str | None = Field(None, alias="_ng_failure_class")
+
+
+class GymMetricsReply(TrainerAnswer):
+    """The answer of POST /aggregate_metrics."""
+
+    group_level_metrics: list[dict[str, object]]
+    agent_metrics: dict[str, float]
+    key_metrics: dict[str, float]

@@ -21,24 +21,23 @@ from memreward_proto.errors import (
     TooLarge,
     Unavailable,
 )  # fmt: skip
-from memreward_proto.records import Prediction, Rollout, RolloutReward
+from memreward_proto.records import Group, Prediction, Query, Rollout, RolloutReward, Submission
 from memreward_service.http import examples
-from memreward_service.http.edge import json_response, parse_body, read_body, while_connected
-from memreward_service.http.examples import error_responses
-from memreward_service.http.replies import GymMetricsReply, GymVerifyReply
-from memreward_service.http.routes import engine_of, settings_of, takes
-from memreward_service.http.trainers.bodies import GymBody, GymMetricsBody
+from memreward_service.http.bodies import JsonBody, TrainerRoute, json_response
+from memreward_service.http.edge import while_connected
+from memreward_service.http.examples import body_example, error_responses
+from memreward_service.http.routes import engine_of, settings_of
+from memreward_service.http.trainers.bodies import GymBody, GymMetricsBody, GymMetricsReply, GymVerifyReply
 from memreward_service.http.trainers.chat_text import message_text, query_text, response_text
 from memreward_service.http.trainers.openrlhf_slime import KEY_CHECK, given_rewards
 from memreward_service.request_metrics import count_reward, count_scored
 from memreward_service.requests import validation
-from memreward_service.requests.drafts import GroupDraft, QueryDraft, SubmissionDraft
 from memreward_service.settings import Settings
 
 RUN_ID = "nemo-gym"
 """The run of rows that name none."""
 
-router = APIRouter(tags=["trainers"], dependencies=[*KEY_CHECK])
+router = APIRouter(route_class=TrainerRoute, tags=["trainers"], dependencies=[*KEY_CHECK])
 
 
 @router.post("/seed_session", response_model=dict[str, object])
@@ -50,18 +49,16 @@ async def seed_session() -> Response:
 @router.post(
     "/verify",
     response_model=GymVerifyReply,
-    openapi_extra=takes(GymBody, examples.GYM),
+    openapi_extra=body_example(examples.GYM),
     responses={
         200: {"content": {"application/json": {"example": examples.GYM_VERIFIED}}},
         **error_responses(NotScored, TooLarge, Conflict, Overloaded, ModelNotTrained, Unavailable),
     },
 )
-async def verify(request: Request) -> Response:
+async def verify(request: Request, body: JsonBody[GymBody]) -> Response:
     """NeMo Gym: the request with its reward. What could not be scored is masked where unscored_reward is set, else an
     error."""
     settings = settings_of(request)
-    raw = await read_body(request, settings.max_body_bytes)
-    body = parse_body(GymBody, raw)
     answer = await _answer(request, body, settings)
     (reward,) = given_rewards([answer], settings, "/verify")
     added: dict[str, Any] = {
@@ -82,18 +79,18 @@ async def verify(request: Request) -> Response:
         }
     # Everything that was sent goes back as it came, numbers to their last digit; of a name that stands twice in an
     # object, readers of JSON take the last.
+    raw = await request.body()
     return Response(raw.rstrip()[:-1] + b"," + orjson.dumps(added)[1:], media_type="application/json")
 
 
 @router.post(
     "/aggregate_metrics",
     response_model=GymMetricsReply,
-    openapi_extra=takes(GymMetricsBody, examples.GYM_METRICS),
+    openapi_extra=body_example(examples.GYM_METRICS),
     responses=error_responses(TooLarge),
 )
-async def aggregate_metrics(request: Request) -> Response:
+async def aggregate_metrics(body: JsonBody[GymMetricsBody]) -> Response:
     """NeMo Gym, at the end of a collection: the mean reward."""
-    body = parse_body(GymMetricsBody, await read_body(request, settings_of(request).max_body_bytes))
     rewards = [row["reward"] for row in body.verify_responses if isinstance(row.get("reward"), int | float)]
     means = {"mean/reward": sum(rewards) / len(rewards)} if rewards else {}
     return json_response({"group_level_metrics": [], "agent_metrics": means, "key_metrics": means})
@@ -101,10 +98,10 @@ async def aggregate_metrics(request: Request) -> Response:
 
 async def _answer(request: Request, body: GymBody, settings: Settings) -> Prediction | RolloutReward:
     task = body.memreward
-    query = QueryDraft(query_text(body.responses_create_params.input), domain=task.domain, dataset=task.dataset)
+    query = Query(query_text(body.responses_create_params.input), domain=task.domain, dataset=task.dataset)
     rollout = _rollout(body.response.output)
     if task.group_size is None:
-        groups = validation.valid_groups([GroupDraft(query, (rollout,))], settings)
+        groups = validation.valid_groups([Group(query, (rollout,))], settings)
         scored = await engine_of(request).score(groups)
         count_scored(scored)
         return scored.groups[0].rollouts[0]
@@ -115,16 +112,16 @@ async def _answer(request: Request, body: GymBody, settings: Settings) -> Predic
             field="memreward.group_size",
         )
     submission = validation.valid_submission(
-        SubmissionDraft(
-            RUN_ID if task.run_id is None else task.run_id,
-            str(body.ng_group_id),
-            body.ng_group_attempt,
-            body.ng_rollout_index,
-            task.group_size,
-            query,
-            rollout,
-            task.deadline_ms,
-            task.allow_partial,
+        Submission(
+            run_id=RUN_ID if task.run_id is None else task.run_id,
+            group_id=str(body.ng_group_id),
+            group_attempt=body.ng_group_attempt,
+            rollout_index=body.ng_rollout_index,
+            group_size=task.group_size,
+            query=query,
+            rollout=rollout,
+            deadline_ms=task.deadline_ms,
+            allow_partial=task.allow_partial,
         ),
         settings,
     )

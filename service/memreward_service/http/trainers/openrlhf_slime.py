@@ -22,53 +22,43 @@ from memreward_proto.errors import (
     TooLarge,
     Unavailable,
 )  # fmt: skip
-from memreward_proto.records import Prediction, Rollout, RolloutReward, Source, Status
+from memreward_proto.records import Group, Prediction, Rollout, RolloutReward, Source, Status
+from memreward_proto.records import Query as RolloutQuery
 from memreward_service.http import examples
-from memreward_service.http.edge import json_response, parse_body, read_body
-from memreward_service.http.examples import error_responses
-from memreward_service.http.replies import OpenRlhfReply
-from memreward_service.http.routes import engine_of, settings_of, takes
-from memreward_service.http.trainers.bodies import OpenRlhfBody, SlimeBody, TaskString
+from memreward_service.http.bodies import JsonBody, TrainerRoute, json_response
+from memreward_service.http.examples import body_example, error_responses
+from memreward_service.http.query_strings import TaskString
+from memreward_service.http.routes import engine_of, settings_of
+from memreward_service.http.trainers.bodies import OpenRlhfBody, OpenRlhfReply, SlimeBody
 from memreward_service.http.trainers.chat_text import after_prompt, query_text, response_text
 from memreward_service.request_metrics import count_scored
 from memreward_service.requests import validation
-from memreward_service.requests.drafts import GroupDraft, QueryDraft
 from memreward_service.settings import Settings
 
 logger = logging.getLogger("memreward.transport")
 
 
-async def authorized_by_url(request: Request) -> None:
-    """As on /v1, or by the KEY in http://:KEY@host/…, for trainers that can send no header of their own."""
-    request.app.state.keys.check(request.headers.get("authorization"), basic=True)
-
-
-KEY_CHECK = (
-    Depends(HTTPBearer(auto_error=False)),
-    Depends(HTTPBasic(auto_error=False)),
-    Depends(authorized_by_url),
-)
-"""The dependencies of every route in a trainer's format; the first two are for the OpenAPI page."""
+KEY_CHECK = (Depends(HTTPBearer(auto_error=False)), Depends(HTTPBasic(auto_error=False)))
+"""How a trainer may send its key, for the OpenAPI page; TrainerRoute checks it."""
 ERRORS = error_responses(NotScored, TooLarge, Overloaded, ModelNotTrained, Unavailable)
 
-router = APIRouter(tags=["trainers"], dependencies=[*KEY_CHECK])
+router = APIRouter(route_class=TrainerRoute, tags=["trainers"], dependencies=[*KEY_CHECK])
 
 
 @router.post(
     "/get_reward",
     response_model=OpenRlhfReply,
-    openapi_extra=takes(OpenRlhfBody, examples.OPENRLHF),
+    openapi_extra=body_example(examples.OPENRLHF),
     responses={200: {"content": {"application/json": {"example": examples.OPENRLHF_REWARDS}}}, **ERRORS},
 )
-async def get_reward(request: Request, task: Annotated[TaskString, Query()]) -> Response:
+async def get_reward(request: Request, body: JsonBody[OpenRlhfBody], task: Annotated[TaskString, Query()]) -> Response:
     """OpenRLHF (`--reward.remote_url`): one reward for each query. Equal prompts in one call are one group."""
     settings = settings_of(request)
-    body = parse_body(OpenRlhfBody, await read_body(request, settings.max_body_bytes))
     if not body.query and not body.prompts:
         return json_response({"rewards": [], "scores": [], "extra_logs": {}})
     places = _places(body)
-    drafts = [_group(prompt, [_response(body, place) for place in group], task) for prompt, group in places.items()]
-    scored = await engine_of(request).score(validation.valid_groups(drafts, settings))
+    groups = [_group(prompt, [_response(body, place) for place in group], task) for prompt, group in places.items()]
+    scored = await engine_of(request).score(validation.valid_groups(groups, settings))
     count_scored(scored)
     predictions: dict[int, Prediction] = {}
     for group, answers in zip(places.values(), scored.groups, strict=True):
@@ -85,15 +75,14 @@ async def get_reward(request: Request, task: Annotated[TaskString, Query()]) -> 
 @router.post(
     "/rm",
     response_model=float,
-    openapi_extra=takes(SlimeBody, examples.SLIME),
+    openapi_extra=body_example(examples.SLIME),
     responses={200: {"content": {"application/json": {"example": 1.0}}}, **ERRORS},
 )
-async def remote_rm(request: Request, task: Annotated[TaskString, Query()]) -> Response:
+async def remote_rm(request: Request, body: JsonBody[SlimeBody], task: Annotated[TaskString, Query()]) -> Response:
     """slime and miles (`--rm-type remote_rm --rm-url`): the reward of one rollout, a bare number."""
     settings = settings_of(request)
-    body = parse_body(SlimeBody, await read_body(request, settings.max_body_bytes))
-    draft = _group(query_text(body.prompt), [response_text(body.response)], task)
-    scored = await engine_of(request).score(validation.valid_groups([draft], settings))
+    group = _group(query_text(body.prompt), [response_text(body.response)], task)
+    scored = await engine_of(request).score(validation.valid_groups([group], settings))
     count_scored(scored)
     (reward,) = given_rewards(scored.groups[0].rollouts, settings, "/rm")
     return json_response(reward)
@@ -146,6 +135,6 @@ def _response(body: OpenRlhfBody, place: int) -> str:
     return response_text(response)
 
 
-def _group(prompt: str, responses: Sequence[str], task: TaskString) -> GroupDraft:
-    query = QueryDraft(query_text(prompt), domain=task.domain, dataset=task.dataset)
-    return GroupDraft(query, tuple(Rollout(response) for response in responses))
+def _group(prompt: str, responses: Sequence[str], task: TaskString) -> Group:
+    query = RolloutQuery(query_text(prompt), domain=task.domain, dataset=task.dataset)
+    return Group(query, tuple(Rollout(response) for response in responses))

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from memreward_proto.errors import Conflict
-from memreward_proto.records import Domain, GroupKey, Query, Rollout, Submission
+from memreward_proto.records import Domain, Query, Rollout, Submission
 from memreward_service.store.identity import query_id
 from service.http.trainers.trainer_requests import GYM_SEED, GYM_VERIFY, QUESTION, exchange, post, sent_json
 from serving import Address, serving
@@ -45,7 +45,7 @@ def test_a_session_is_opened(address: Address) -> None:
 def test_a_rollout_meets_its_group(address: Address) -> None:
     status, headers, told = exchange(address, GYM_VERIFY)
     assert address.engine.submitted == [
-        Submission(GroupKey("nemo-gym", "group-7", 1), 0, 2, MATH, ROLLOUT, 4.0, allow_partial=False)
+        Submission("nemo-gym", "group-7", 0, 2, MATH, ROLLOUT, 1, deadline_ms=4000, allow_partial=False, no_label=False)
     ]
     assert (status, headers["content-type"]) == (200, "application/json")
     # NeMo Gym takes the answer as the record of the rollout: everything that was sent, with a number `reward`.
@@ -59,7 +59,7 @@ def test_the_row_says_what_the_service_has_to_know(address: Address) -> None:
     assert post(address, "/verify", body).json()["reward"] == 1.0
     query = Query(QUESTION, query_id(QUESTION, Domain.MATH, "gsm8k"), Domain.MATH, "gsm8k")
     assert address.engine.submitted == [
-        Submission(GroupKey("run-3", "12", 0), 7, 8, query, ROLLOUT, 0.05, allow_partial=True)
+        Submission("run-3", "12", 7, 8, query, ROLLOUT, 0, deadline_ms=50, allow_partial=True, no_label=False)
     ]
 
 
