@@ -77,7 +77,7 @@ def start(ray_cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
                 ray.kill(worker)
         running.clear()
 
-    def start_workers(url: str, *overrides: str, count: int = 3) -> Workers:
+    def start_workers(url: str, *overrides: str, count: int = 2) -> Workers:
         if (url, *overrides) not in running:
             stop()
             folder = tmp_path_factory.mktemp("policy")
@@ -232,7 +232,7 @@ async def test_programs_are_run_and_verified_in_the_workers(start: Start) -> Non
     row = {"extra_info": {"split": "train", "tests": ["assert double(3) == 6"]}}
     engine = FakeEngine()
     with serving(engine) as address:
-        loop = start(address.http, *overrides, count=2).loop
+        loop = start(address.http, *overrides).loop
         programs = [PROGRAM.format(body=body) for body in BODIES]
         asked = (loop.score(text, **columns("uid-c", place, query, **row)) for place, text in enumerate(programs))
         outputs = await asyncio.gather(*asked)
