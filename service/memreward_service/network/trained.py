@@ -9,6 +9,7 @@ import torch
 from memreward_service.arrays import Vectors
 from memreward_service.belief.calibration import Calibration
 from memreward_service.groups.batch import GroupBatch
+from memreward_service.groups.deduced import with_deduced_labels
 from memreward_service.network.attachment import AttachRule
 from memreward_service.network.gnn import RewardGNN
 from memreward_service.network.graph import experience_graph
@@ -35,5 +36,7 @@ class ServingModel:
 def states_of(model: TrainedModel, batch: GroupBatch) -> Vectors:
     """(B, hidden) memory states of stored groups with all their known labels."""
     with torch.inference_mode():
-        states: Vectors = model.network.memory_states(experience_graph(batch, with_labels=True)).numpy()
+        states: Vectors = model.network.memory_states(
+            experience_graph(with_deduced_labels(batch), with_labels=True)
+        ).numpy()
     return states

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from memreward_service.groups.batch import GroupBatch
+from memreward_service.groups.deduced import with_deduced_labels
 from memreward_service.network.attachment import AttachRule, Neighbors, nearest
 from memreward_service.network.gnn import Attachment, RewardGNN
 from memreward_service.network.graph import experience_graph
@@ -58,11 +59,12 @@ class TrainingTask:
 
 
 def split(data: TrainingSet, rule: AttachRule, seed: int) -> TrainingTask:
-    """Training and held-out queries; the split depends on the seed, not on the run, so that runs compare."""
+    """Training and held-out queries; the split depends on the seed, not on the run, so that runs compare. What follows
+    from given labels is learned from too; what is held out is judged by given ones only."""
     order = torch.randperm(data.batch.groups, generator=torch.Generator().manual_seed(seed))
     cut = max(2, round(HELD_OUT_SHARE * len(order)))
     first, second = order[cut:].sort().values, order[:cut].sort().values
-    training, held_out = data.batch.select(first), data.batch.select(second)
+    training, held_out = with_deduced_labels(data.batch.select(first)), data.batch.select(second)
     memory = training.query_vectors, data.domain[first]
     return TrainingTask(
         training,
