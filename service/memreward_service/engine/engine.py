@@ -3,16 +3,15 @@
 The life of a request is `score`, in order: a permit (admission.py), the texts split into thinking, answer and key
 (groups/answers.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and
 scored (scorer.py: the rooms memory, network, belief), compared with the labels that came along (trust/trust.py). The
-life of a rollout that is sent alone is `submit`: it waits for its group (rendezvous.py), which then goes the same way.
-The life of experience is `add_experience`: stored, answered, then taken into memory (memory/follower.py).
-training/jobs.py makes models; training/registry.py keeps them.
+life of a rollout that is sent alone is `submit`: it waits for its group (the room rendezvous), which then goes the same
+way. The life of experience is `add_experience`: stored, answered, then taken into memory (memory/follower.py).
+Labels are asked for by `plan_labels` (planning.py). training/jobs.py makes models; serving.py says which one answers.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from pathlib import Path
 import torch
 from cachetools import LRUCache
 
-from memreward_proto.errors import Conflict, ModelNotTrained, Unavailable
+from memreward_proto.errors import ModelNotTrained
 from memreward_proto.records import (
     Domain,
     Experience,
@@ -39,7 +38,6 @@ from memreward_proto.records import (
     Query,
     Rollout,
     RolloutReward,
-    SampledRollout,
     Scored,
     ScoredGroup,
     Submission,
@@ -49,22 +47,20 @@ from memreward_proto.records import (
     filled,
 )  # fmt: skip
 from memreward_service.arrays import Vectors
-from memreward_service.batching import Batcher
-from memreward_service.belief.posterior import KeyPosterior, agreement_probability, belief_about
+from memreward_service.belief.posterior import KeyPosterior
 from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.embedding.encoder import Encoder, SentenceEncoder, resolved_device
 from memreward_service.engine.admission import Admission
 from memreward_service.engine.late_labels import LateLabels
-from memreward_service.engine.scorer import Question, Reply, named, reply_to, scored_groups
-from memreward_service.groups.batch import ParsedGroup, parse_group
-from memreward_service.labels.audit import NO_AUDIT, PlannedAudits
-from memreward_service.labels.planner import audit_rate, audit_sample, label_plan, open_group, with_audit
+from memreward_service.engine.planning import LabelPlanning, beliefs_by_agreement
+from memreward_service.engine.scorer import Reply, Scorer, named, scored_groups
+from memreward_service.engine.serving import Serving
+from memreward_service.groups.batch import parse_group
 from memreward_service.labels.requests import LabelRequests
-from memreward_service.memory.follower import RETRY_SECONDS, MemoryFollower
+from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory
 from memreward_service.memory.snapshot import opened_memory
-from memreward_service.network.trained import ServingModel
 from memreward_service.rendezvous import Claim, MeetingPlace, ProcessStorage, RedisStorage, Rendezvous
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
@@ -75,11 +71,6 @@ from memreward_service.trust.window import Drawn, answered_group
 
 QUERY_TEXTS_KEPT = 50_000
 """Texts of memory queries kept in process for the neighbours of replies. A stored text never changes."""
-
-LOADING_RETRY_SECONDS = 1.0
-"""When a caller who came while the model is being loaded is told to come back."""
-
-_log = logging.getLogger(__name__)
 
 
 class Engine:
@@ -108,14 +99,14 @@ class Engine:
         self._trust = Trust(settings)
         self._late_labels = LateLabels(self._store, self._trust, self._beliefs_now)
         self._label_requests = LabelRequests(self._store, settings.calibration_share)
-        self._planned = PlannedAudits()
+        self._planning = LabelPlanning(self._label_requests, settings.calibration_share)
         # A group is too small to share between cores: one thread scores 8 rollouts in a third of the time of two.
         self._compute = ThreadPoolExecutor(1, "compute", initializer=torch.set_num_threads, initargs=(1,))
         self._texts: LRUCache[str, str] = LRUCache(QUERY_TEXTS_KEPT)
         self._rendezvous = Rendezvous(
             meeting_place(settings, self._store), self._score_group, self._embed_rollout, settings.rendezvous_max_bytes
         )
-        self._opening: asyncio.Task[None] | None = None
+        self._running = False
 
     async def start(self) -> None:
         """Load the memory snapshot and the active model, replay what is newer, start the workers."""
@@ -125,14 +116,13 @@ class Engine:
         self._follower = MemoryFollower(
             memory, self._store, self._embedder, self._compute, folder, self._settings.snapshot_seconds,
         )  # fmt: skip
-        self._batcher: Batcher[Question, Reply] = Batcher(
-            self._replies, self._settings.max_batch_rollouts, lambda question: question.rollouts
-        )
+        self._scorer = Scorer(self._embedder, self._follower, self._compute, self._settings)
         self._jobs = TrainingJobs(
             self._settings, self._store, self._embedder, self._registry, self._follower, self._encoder.revision,
             self._device,
         )  # fmt: skip
-        self._opening = asyncio.create_task(self._open_model(), name="open-model")
+        self._serving = Serving(self._registry, self._follower, self._encoder.revision, self._device)
+        self._running = True
 
     def end_waiting(self) -> None:
         """End the calls that wait for their group with Unavailable: the first step of a stop, so that the transports
@@ -141,16 +131,15 @@ class Engine:
 
     async def stop(self) -> None:
         """Finish what was accepted, snapshot, stop the workers. A second time it does nothing."""
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.wait({self._opening})
+        if self._running:
+            await self._serving.close()
             await self._rendezvous.close()
             await self._late_labels.close()
             await self._trust.close()
-            await self._batcher.close()
+            await self._scorer.close()
             await self._jobs.stop()
             await self._follower.stop()
-            self._opening = None
+            self._running = False
         await self._embedder.close()
         self._compute.shutdown()
         self._store.close()
@@ -161,7 +150,7 @@ class Engine:
         Predictions of a domain that is out of the bounds of trust (trust/trust.py) are abstentions.
         Raises Overloaded, ModelNotTrained, Unavailable.
         """
-        self._check_ready()
+        self._serving.check_ready()
         with self._admission.permit():
             reply = await self._trusted_reply(groups, explain)
             texts = await self._query_texts([near.query_id for found in reply.near for near in found])
@@ -169,38 +158,35 @@ class Engine:
 
     async def beliefs(self, groups: Sequence[Group]) -> tuple[KeyPosterior, ...]:
         """What is believed of each group before any of its labels. Raises Overloaded, ModelNotTrained, Unavailable."""
-        self._check_ready()
+        self._serving.check_ready()
         with self._admission.permit():
-            return (await self._reply_to(groups, explain=False)).beliefs
+            return (await self._scorer.reply(groups)).beliefs
 
     async def submit(self, submission: Submission) -> RolloutReward:
         """The reward of one rollout sent alone, when its group is there. It takes no permit: most of it is waiting.
 
         Raises Conflict, Overloaded, TooLarge, ModelNotTrained, Unavailable.
         """
-        self._check_ready()
+        self._serving.check_ready()
         return await self._rendezvous.submit(submission)
 
     async def plan_labels(self, groups: Sequence[Group], budget: int, charge: LabelCharge | None = None) -> LabelPlan:
         """Which rollouts of `groups` to verify next, `budget` at most; labels inside the groups are known already.
 
         With a `charge`, only what its run can pay for is planned, and is charged; the same plan again costs nothing.
-        Before a model is trained it goes by agreement alone (scorer.agreement_probability): nothing can be learned
-        without first labels. Raises Overloaded, and Unavailable while the model is being loaded.
+        Before a model is trained it goes by agreement alone: nothing can be learned without first labels. Raises
+        Overloaded, and Unavailable while the model is being loaded or the database is away.
         """
         with self._admission.permit():
             try:
-                self._check_ready()
+                self._serving.check_ready()
             except ModelNotTrained:
-                beliefs = await asyncio.to_thread(_beliefs_by_agreement, groups)
+                beliefs = await asyncio.to_thread(beliefs_by_agreement, groups)
                 versions: tuple[str | None, int] = None, self._follower.memory.version
             else:
-                reply = await self._reply_to(groups, explain=False)
+                reply = await self._scorer.reply(groups)
                 beliefs, versions = reply.beliefs, (reply.model_version, reply.memory_version)
-            plan, sample = await asyncio.to_thread(self._plan, groups, beliefs, budget, charge)
-            if charge is not None:
-                plan = await self._label_requests.affordable(groups, plan, charge)
-            return LabelPlan(*versions, plan, sample)
+            return LabelPlan(*versions, *await self._planning.plan(groups, beliefs, budget, charge))
 
     async def label_spending(self, run_id: str) -> LabelSpending:
         """What a run has been asked for so far; nothing for a run that is not known."""
@@ -238,8 +224,7 @@ class Engine:
 
     async def caught_up(self) -> None:
         """Wait until the active model is served and memory holds all that was stored before the call."""
-        if self._opening is not None:
-            await asyncio.wait({self._opening})
+        await self._serving.opened()
         await self._follower.catch_up()
 
     async def embed(self, texts: Sequence[str]) -> Vectors:
@@ -270,15 +255,7 @@ class Engine:
         Raises NotFound, and Conflict for a model of other embedding weights than those that are loaded, or one that is
         damaged.
         """
-        info = await asyncio.to_thread(self._registry.info, model_version)
-        if (await asyncio.to_thread(self._registry.facts, model_version)).encoder != self._encoder.revision:
-            raise Conflict(
-                f"Model {model_version} was trained with other embedding weights: train again, or start the service "
-                "with the embedding model it belongs to.",
-                model_version=model_version,
-            )
-        await self._serve_version(model_version, self._registry.activate)
-        return replace(info, active=True)
+        return await self._serving.activate(model_version)
 
     async def trust(self) -> TrustReport:
         """How predictions compare with the labels that came since the start, inside groups or later."""
@@ -287,14 +264,7 @@ class Engine:
 
     def ready(self) -> str | None:
         """None when /v1/rewards can answer; else one sentence that says what is missing and what to do."""
-        if self._follower.serving is not None:
-            return None
-        if self._opening is not None and not self._opening.done():
-            return "The model is being loaded and memory brought up to date: try again in a moment."
-        return (
-            "No model is trained yet: add experience with labels (POST /v1/experience), "
-            "then train (POST /v1/training, or `memreward train`)."
-        )
+        return self._serving.ready()
 
     def _opened_memory(self, folder: Path) -> Memory:
         """What the snapshot has, if it belongs to this store and encoder."""
@@ -303,57 +273,12 @@ class Engine:
         )
         return opened_memory(folder, empty, self._store)
 
-    async def _open_model(self) -> None:
-        """Serve the active model if there is one, then follow the store."""
-        version = await asyncio.to_thread(self._registry.active)
-        try:
-            if version is not None:
-                facts = await asyncio.to_thread(self._registry.facts, version)
-                if facts.encoder != self._encoder.revision:
-                    _log.warning("model %s belongs to other embedding weights: train again", version)
-                else:
-                    await self._serve_after_outage(version)
-        except Conflict as error:
-            _log.warning("model %s cannot be served: %s", version, error.message)
-        except Exception:
-            _log.exception("model %s cannot be served: activate another one, or train again", version)
-        finally:
-            self._follower.start()
-
-    async def _serve_after_outage(self, version: str) -> None:
-        while True:
-            try:
-                return await self._serve_version(version)
-            except Unavailable as error:
-                _log.warning("model %s is not served yet: %s", version, error.message)
-                await asyncio.sleep(RETRY_SECONDS)
-
-    async def _serve_version(self, version: str, record: Callable[[str], None] | None = None) -> None:
-        trained = await asyncio.to_thread(self._registry.load, version)
-        trained.network.to(self._device)
-        await self._follower.serve(ServingModel(version, trained), record)
-
-    def _check_ready(self) -> None:
-        """Raises Unavailable while the model is being loaded, which passes, and ModelNotTrained where there is none."""
-        if (missing := self.ready()) is None:
-            return
-        if self._opening is not None and not self._opening.done():
-            raise Unavailable(missing, retry_after=LOADING_RETRY_SECONDS)
-        raise ModelNotTrained(missing)
-
-    async def _reply_to(self, groups: Sequence[Group], explain: bool) -> Reply:
-        """Predictions for groups, from their texts on."""
-        parsed = await asyncio.to_thread(_parsed, groups)
-        vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
-        return await self._batcher.submit(Question(parsed, vectors, explain))
-
     async def _trusted_reply(self, groups: Sequence[Group], explain: bool) -> Reply:
         """Predictions as they are answered. What the labels among them say of trust holds for later answers."""
-        reply = await self._reply_to(groups, explain)
+        reply = await self._scorer.reply(groups, explain)
         self._trust.record(
-            answered_group(group, belief, audit=None if audit is None else Drawn(audit.rate, audit.sample))
+            answered_group(group, belief, audit=self._planning.drawn(group))
             for group, belief in zip(groups, reply.beliefs, strict=True)
-            for audit in [self._planned.of(group)]
         )
         return self._guarded(groups, reply)
 
@@ -369,7 +294,7 @@ class Engine:
         self, claim: Claim, group: Group, charge: LabelCharge | None
     ) -> tuple[Scored, PlannedLabel | None]:
         """A group of the rendezvous, whose answers name no neighbors, and the label to ask for first."""
-        reply = await self._reply_to([group], explain=False)
+        reply = await self._scorer.reply([group])
         (belief,) = reply.beliefs
         choice = None if charge is None else self._label_requests.choice(claim, group, belief, charge)
         audit = None if choice is None else Drawn(choice.audits[0].rate, choice.audits[0].sample)
@@ -382,39 +307,13 @@ class Engine:
             return scored, None
         return scored, await self._label_requests.granted(claim, choice, charge)
 
-    def _plan(
-        self, groups: Sequence[Group], beliefs: Sequence[KeyPosterior], budget: int, charge: LabelCharge | None
-    ) -> tuple[tuple[PlannedLabel, ...], tuple[SampledRollout, ...]]:
-        """The next labels, and all rollouts that were drawn for the audit so far."""
-        asked = [open_group(group, belief) for group, belief in zip(groups, beliefs, strict=True)]
-        if charge is None:
-            rate = audit_rate(asked, budget, self._settings.calibration_share)
-        else:
-            rate = self._label_requests.audit_rate(charge)
-        asked = [
-            with_audit(opened, rate, (self._planned.of(group) or NO_AUDIT).wanted)
-            for opened, group in zip(asked, groups, strict=True)
-        ]
-        choice = label_plan(asked, budget)
-        self._planned.keep(groups, choice.audits)
-        return choice.plan, audit_sample(asked)
-
     async def _beliefs_now(self, groups: Sequence[Group]) -> Sequence[KeyPosterior] | None:
         """What is believed of groups before any of their labels; None where no model is served."""
-        return None if self.ready() else (await self._reply_to(groups, explain=False)).beliefs
+        return None if self.ready() else (await self._scorer.reply(groups)).beliefs
 
     async def _embed_rollout(self, query: Query, rollout: Rollout) -> None:
         parsed = await asyncio.to_thread(parse_group, query, (rollout,))
         await self._embedder.embed(parsed.texts)
-
-    async def _replies(self, questions: Sequence[Question]) -> Sequence[Reply]:
-        return await asyncio.get_running_loop().run_in_executor(self._compute, self._reply, questions)
-
-    def _reply(self, questions: Sequence[Question]) -> Sequence[Reply]:
-        """On the compute thread: the model and the memory that are read belong together."""
-        serving = self._follower.serving
-        assert serving is not None, "score checks that a model is served, and none is ever taken away"
-        return reply_to(questions, serving, self._follower.memory, self._settings)
 
     async def _query_texts(self, ids: Sequence[str]) -> dict[str, str]:
         known = {key: self._texts[key] for key in set(ids) if key in self._texts}
@@ -434,11 +333,3 @@ def meeting_place(settings: Settings, store: ExperienceStore) -> MeetingPlace:
     else:
         storage = ProcessStorage(store, keep_seconds)
     return MeetingPlace(storage, keep_seconds, settings.rendezvous_max_bytes)
-
-
-def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:
-    return tuple(parse_group(group.query, group.rollouts) for group in groups)
-
-
-def _beliefs_by_agreement(groups: Sequence[Group]) -> tuple[KeyPosterior, ...]:
-    return tuple(belief_about(group, agreement_probability(group)) for group in _parsed(groups))

@@ -1,5 +1,6 @@
 """Attach, model, calibration, labels, reward: what the compute thread does with groups whose texts are embedded.
 
+`Scorer` brings them there: the texts of groups are embedded, and the groups of all callers make micro-batches.
 The network predicts as if no label of the group were known. What it says of each rollout weighs which answer of the
 group is right, and known labels enter by Bayes' rule (belief/posterior.py).
 Every caller's groups of one micro-batch go through one forward pass. Nothing connects two groups, so an answer does
@@ -8,7 +9,9 @@ not depend on what else is in the batch (up to the rounding of float32 sums, 1e-
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,9 +20,12 @@ import torch
 from memreward_proto.errors import Internal
 from memreward_proto.records import Domain, Group, Neighbor, Prediction, Scored, ScoredGroup, filled
 from memreward_service.arrays import Vectors
+from memreward_service.batching import Batcher
 from memreward_service.belief.posterior import KeyPosterior, belief_about
 from memreward_service.belief.rewards import predictions
-from memreward_service.groups.batch import ParsedGroup, group_batch
+from memreward_service.embedding.embedder import Embedder
+from memreward_service.groups.batch import ParsedGroup, group_batch, parse_group
+from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory, NearQuery
 from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import ServingModel
@@ -50,6 +56,43 @@ class Reply:
     predictions: tuple[tuple[Prediction, ...], ...]
     near: tuple[tuple[NearQuery, ...], ...]
     beliefs: tuple[KeyPosterior, ...]
+
+
+class Scorer:
+    """Answers groups with the model that is served. Lives on one event loop."""
+
+    def __init__(self, embedder: Embedder, follower: MemoryFollower, compute: Executor, settings: Settings) -> None:
+        """`compute` is the thread that `follower` changes memory on."""
+        self._embedder = embedder
+        self._follower = follower
+        self._compute = compute
+        self._settings = settings
+        self._batcher: Batcher[Question, Reply] = Batcher(
+            self._replies, settings.max_batch_rollouts, lambda question: question.rollouts
+        )
+
+    async def reply(self, groups: Sequence[Group], explain: bool = False) -> Reply:
+        """Predictions for groups, from their texts on. Only while a model is served. Raises Unavailable once closed."""
+        parsed = await asyncio.to_thread(_parsed, groups)
+        vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
+        return await self._batcher.submit(Question(parsed, vectors, explain))
+
+    async def close(self) -> None:
+        """Finish the batch that runs, and end everyone who still waits with Unavailable."""
+        await self._batcher.close()
+
+    async def _replies(self, questions: Sequence[Question]) -> Sequence[Reply]:
+        return await asyncio.get_running_loop().run_in_executor(self._compute, self._reply, questions)
+
+    def _reply(self, questions: Sequence[Question]) -> Sequence[Reply]:
+        """On the compute thread: the model and the memory that are read belong together."""
+        serving = self._follower.serving
+        assert serving is not None, "callers check that a model is served, and none is ever taken away"
+        return reply_to(questions, serving, self._follower.memory, self._settings)
+
+
+def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:
+    return tuple(parse_group(group.query, group.rollouts) for group in groups)
 
 
 def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory, settings: Settings) -> list[Reply]:

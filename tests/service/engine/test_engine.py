@@ -12,7 +12,7 @@ from memreward_proto.records import (
     JobStatus,
     TrainingOptions,
 )  # fmt: skip
-from memreward_service.engine import engine as engine_module
+from memreward_service.engine import serving as serving_module
 from memreward_service.store import ExperienceStore
 from memreward_service.training.registry import ModelRegistry
 from service.empty_engines import (
@@ -163,7 +163,7 @@ async def test_an_outage_while_the_model_is_loaded_is_waited_for(
     await fill(engine)
     await engine.stop()
     save_model(tmp_path / "data")
-    monkeypatch.setattr(engine_module, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(serving_module, "RETRY_SECONDS", 0.01)
     load, outages = ExperienceStore.load, iter([True] * 3)
 
     def flaky(self: ExperienceStore, ids: Any) -> Any:
