@@ -1,7 +1,7 @@
 """READ FIRST. Both transports on one event loop around one engine, from the first log line to a graceful end.
 
-HTTP: http/app.py -> http/edge.py (body limit, errors, metrics) -> http/bodies.py (keys, JSON to records) ->
-http/routes.py. gRPC: grpc/edge.py (keys, errors, metrics) -> grpc/servicer.py, with memreward_proto/codec.py.
+HTTP: http/app.py -> http/middleware.py (body limit, errors, metrics) -> http/bodies.py (keys, JSON to records) ->
+http/routes.py. gRPC: grpc/interceptor.py (keys, errors, metrics) -> grpc/servicer.py, with memreward_proto/codec.py.
 Both check with requests/validation.py, call engine/engine.py and answer errors from memreward_proto/errors.py.
 """
 

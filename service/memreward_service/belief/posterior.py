@@ -1,11 +1,12 @@
 """What labels inside a group say about their siblings, by Bayes' rule over the answer keys of the group.
 
-Rollouts with one key have one fate, and of the different keys at most one is the right answer. So the worlds are "key c
-is right" for every key c, and "none is". Before any label the network weighs them: the odds of a key are those of the
-mean probability of its rollouts (that of independent keys, given that at most one is right). Labels then decide between
-the worlds, whatever the network believed; two that contradict each other cancel. A rollout may still differ from its
-key, so that none is surer than 1 - NOISE. Where different keys may all be right (free texts, programs that are compared
-by their text), `exclusive` is False and a label speaks of its own key only.
+Rollouts with one key have one fate, and of the different keys at most one is the right answer: they are an exclusive
+set. So the answer hypotheses are "key c is right" for every key c, and "none is". Before any label the network weighs
+them: the odds of a key are those of the mean probability of its rollouts (that of independent keys, given that at most
+one is right). Labels are evidence that then decides between the hypotheses, whatever the network believed; two that
+contradict each other cancel. A rollout may still differ from its key, so that none is surer than 1 - NOISE. Where
+different keys may all be right (free texts, programs that are compared by their text), `exclusive` is False and a label
+speaks of its own key only.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ LABEL_LOG_ODDS = 20.0
 """How far a label moves the log odds of its key: further than the network can set two keys apart, 2 log(1 / LEAST)."""
 
 
-class KeyPosterior:
+class GroupBelief:
     """The belief about one group of n rollouts with C keys, to be asked again as labels come."""
 
     def __init__(self, probability: Sequence[float], keys: Sequence[str | None], exclusive: bool = True) -> None:
@@ -44,27 +45,27 @@ class KeyPosterior:
         """(n,) of each rollout by itself: the network's, where no label of the group was seen."""
         self._log_odds = log_odds_of(np.bincount(self.key, self.own, len(order)) / self.votes)  # (C,) before any label
 
-    def told(self, labels: Sequence[float | None]) -> Floats:
-        """(C,) what the known `labels` (n,) say of each key: right labels less wrong ones."""
-        said = np.zeros(len(self.votes))
+    def evidence(self, labels: Sequence[float | None]) -> Floats:
+        """(C,) of the known `labels` (n,) for each key: right labels less wrong ones."""
+        evidence = np.zeros(len(self.votes))
         for key, label in zip(self.key, labels, strict=True):
             if label is not None:
-                said[key] += 2 * label - 1
-        return said
+                evidence[key] += 2 * label - 1
+        return evidence
 
-    def world_probability(self, told: Floats) -> Floats:
-        """(..., C) probability of the worlds "key c is right", given what labels said of each key: `told` (..., C)."""
-        log_odds = self._log_odds + LABEL_LOG_ODDS * told
+    def hypothesis_probability(self, evidence: Floats) -> Floats:
+        """(..., C) probability of the hypotheses "key c is right", given the `evidence` (..., C) of labels."""
+        log_odds = self._log_odds + LABEL_LOG_ODDS * evidence
         if not self.exclusive:
             return _sigmoid(log_odds)
         most = np.maximum(log_odds.max(axis=-1, keepdims=True), 0.0)  # where none is right, the log odds are 0
-        worlds = np.exp(log_odds - most)
-        result: Floats = worlds / (worlds.sum(axis=-1, keepdims=True) + np.exp(-most))
+        odds = np.exp(log_odds - most)
+        result: Floats = odds / (odds.sum(axis=-1, keepdims=True) + np.exp(-most))
         return result
 
     def key_probability(self, labels: Sequence[float | None]) -> Floats:
         """(C,) probability that a rollout of each key is right, given the known `labels` (n,) of the group."""
-        return noisy(self.world_probability(self.told(labels)))
+        return noisy(self.hypothesis_probability(self.evidence(labels)))
 
     def probability(self, labels: Sequence[float | None]) -> Floats:
         """(n,) probability of each rollout, which is that of its key."""
@@ -89,9 +90,9 @@ def log_odds_of(probability: Floats) -> Floats:
     return result
 
 
-def belief_about(group: ParsedGroup, probability: Sequence[float]) -> KeyPosterior:
+def belief_about(group: ParsedGroup, probability: Sequence[float]) -> GroupBelief:
     """What is believed of a group before any of its labels: `probability` (n,) of the network."""
-    return KeyPosterior(probability, [parsed.answer_key for parsed in group.parsed], group.exclusive)
+    return GroupBelief(probability, [parsed.answer_key for parsed in group.parsed], group.exclusive)
 
 
 def agreement_probability(group: ParsedGroup) -> list[float]:

@@ -47,7 +47,7 @@ from memreward_proto.records import (
     filled,
 )  # fmt: skip
 from memreward_service.arrays import Vectors
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.embedding.encoder import Encoder, SentenceEncoder, resolved_device
@@ -156,7 +156,7 @@ class Engine:
             texts = await self._query_texts([near.query_id for found in reply.near for near in found])
         return scored_groups(groups, reply, texts)
 
-    async def beliefs(self, groups: Sequence[Group]) -> tuple[KeyPosterior, ...]:
+    async def beliefs(self, groups: Sequence[Group]) -> tuple[GroupBelief, ...]:
         """What is believed of each group before any of its labels. Raises Overloaded, ModelNotTrained, Unavailable."""
         self._serving.check_ready()
         with self._admission.permit():
@@ -307,7 +307,7 @@ class Engine:
             return scored, None
         return scored, await self._label_requests.granted(claim, choice, charge)
 
-    async def _beliefs_now(self, groups: Sequence[Group]) -> Sequence[KeyPosterior] | None:
+    async def _beliefs_now(self, groups: Sequence[Group]) -> Sequence[GroupBelief] | None:
         """What is believed of groups before any of their labels; None where no model is served."""
         return None if self.ready() else (await self._scorer.reply(groups)).beliefs
 

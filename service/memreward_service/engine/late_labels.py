@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from memreward_proto.errors import MemRewardError
 from memreward_proto.records import Domain, Experience, Group, Label, filled
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.store import ExperienceStore
 from memreward_service.trust.trust import Trust
 from memreward_service.trust.window import Drawn, answered_group
@@ -45,7 +45,7 @@ class LateLabels:
         self,
         store: ExperienceStore,
         trust: Trust,
-        believe: Callable[[Sequence[Group]], Awaitable[Sequence[KeyPosterior] | None]],
+        believe: Callable[[Sequence[Group]], Awaitable[Sequence[GroupBelief] | None]],
     ) -> None:
         self._store = store
         self._trust = trust

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from memreward_proto.records import Group, LabelCharge, PlannedLabel, SampledRollout
-from memreward_service.belief.posterior import KeyPosterior, agreement_probability, belief_about
+from memreward_service.belief.posterior import GroupBelief, agreement_probability, belief_about
 from memreward_service.groups.batch import parse_group
 from memreward_service.labels.audit import NO_AUDIT, PlannedAudits
 from memreward_service.labels.planner import LabelChoice, audit_rate, audit_sample, label_plan, open_group, with_audit
@@ -27,7 +27,7 @@ class LabelPlanning:
         self._audits = PlannedAudits()
 
     async def plan(
-        self, groups: Sequence[Group], beliefs: Sequence[KeyPosterior], budget: int, charge: LabelCharge | None
+        self, groups: Sequence[Group], beliefs: Sequence[GroupBelief], budget: int, charge: LabelCharge | None
     ) -> tuple[tuple[PlannedLabel, ...], tuple[SampledRollout, ...]]:
         """The next labels, `budget` at most, that the run of the `charge` can pay for, and all rollouts that were drawn
         for the audit so far. `beliefs` are those before any label. Raises Unavailable."""
@@ -42,7 +42,7 @@ class LabelPlanning:
         return None if audit is None else Drawn(audit.rate, audit.sample)
 
     def _choice(
-        self, groups: Sequence[Group], beliefs: Sequence[KeyPosterior], budget: int, charge: LabelCharge | None
+        self, groups: Sequence[Group], beliefs: Sequence[GroupBelief], budget: int, charge: LabelCharge | None
     ) -> tuple[LabelChoice, tuple[SampledRollout, ...]]:
         asked = [open_group(group, belief) for group, belief in zip(groups, beliefs, strict=True)]
         if charge is None:
@@ -58,7 +58,7 @@ class LabelPlanning:
         return choice, audit_sample(asked)
 
 
-def beliefs_by_agreement(groups: Sequence[Group]) -> tuple[KeyPosterior, ...]:
+def beliefs_by_agreement(groups: Sequence[Group]) -> tuple[GroupBelief, ...]:
     """What is believed of groups before any model is trained."""
     parsed = [parse_group(group.query, group.rollouts) for group in groups]
     return tuple(belief_about(group, agreement_probability(group)) for group in parsed)

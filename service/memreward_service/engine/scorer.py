@@ -21,7 +21,7 @@ from memreward_proto.errors import Internal
 from memreward_proto.records import Domain, Group, Neighbor, Prediction, Scored, ScoredGroup, filled
 from memreward_service.arrays import Vectors
 from memreward_service.batching import Batcher
-from memreward_service.belief.posterior import KeyPosterior, belief_about
+from memreward_service.belief.posterior import GroupBelief, belief_about
 from memreward_service.belief.rewards import predictions
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.groups.batch import ParsedGroup, group_batch, parse_group
@@ -55,7 +55,7 @@ class Reply:
     memory_version: int
     predictions: tuple[tuple[Prediction, ...], ...]
     near: tuple[tuple[NearQuery, ...], ...]
-    beliefs: tuple[KeyPosterior, ...]
+    beliefs: tuple[GroupBelief, ...]
 
 
 class Scorer:

@@ -1,7 +1,7 @@
 # ruff: noqa: N802, ARG002 - names and arguments are those of the protocol
 """The gRPC transport: one method a call, the same validation and the same engine as the routes of HTTP.
 
-Errors are raised, not answered: grpc/edge.py turns them into statuses.
+Errors are raised, not answered: grpc/interceptor.py turns them into statuses.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from memreward_proto.records import (
     TrainingOptions,
 )  # fmt: skip
 from memreward_service.auth import Keys
-from memreward_service.grpc.edge import Edge
 from memreward_service.grpc.health import SERVICE, Health
+from memreward_service.grpc.interceptor import CallInterceptor
 from memreward_service.request_metrics import count_reward, count_scored
 from memreward_service.requests import validation
 from memreward_service.requests.limits import check_name, missing
@@ -44,7 +44,7 @@ Kind = TypeVar("Kind")
 def rpc_server(engine: Engine, settings: Settings, health_checks: Health) -> grpc.aio.Server:
     """A gRPC server with every service on it, not yet bound to a port."""
     server = grpc.aio.server(
-        interceptors=(Edge(Keys(settings.keys)),),
+        interceptors=(CallInterceptor(Keys(settings.keys)),),
         options=(
             ("grpc.max_receive_message_length", settings.max_body_bytes),
             ("grpc.max_send_message_length", -1),

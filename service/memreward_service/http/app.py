@@ -1,8 +1,8 @@
 """The HTTP transport: a FastAPI application around an engine.
 
-A request passes edge.Edge (body limit, metrics, unknown errors), the key check and bodies.py, which reads its JSON into
-a record; one route of routes.py has the record validated (requests/validation.py) and calls the engine; the answer, a
-record too, is written by orjson. Trainers that bring their own format go through trainers/ instead.
+A request passes middleware.py (body limit, metrics, unknown errors), the key check and bodies.py, which reads its JSON
+into a record; one route of routes.py has the record validated (requests/validation.py) and calls the engine; the
+answer, a record too, is written by orjson. Trainers that bring their own format go through trainers/ instead.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 
 from memreward_proto.errors import MemRewardError
 from memreward_service.auth import Keys
-from memreward_service.http.edge import Edge, on_error, on_no_route, on_wrong_request
+from memreward_service.http.middleware import RequestMiddleware, on_error, on_no_route, on_wrong_request
 from memreward_service.http.routes import router
 from memreward_service.http.trainers.nemo_gym import router as gym_router
 from memreward_service.http.trainers.openrlhf_slime import router as trainer_router
@@ -49,7 +49,7 @@ def application(engine: Engine, settings: Settings) -> FastAPI:
     app.add_exception_handler(MemRewardError, on_error)
     app.add_exception_handler(RequestValidationError, on_wrong_request)
     app.add_exception_handler(HTTPException, on_no_route)
-    app.add_middleware(Edge, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(RequestMiddleware, max_body_bytes=settings.max_body_bytes)
     return app
 
 

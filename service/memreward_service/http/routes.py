@@ -40,8 +40,8 @@ from memreward_proto.records import (
 )  # fmt: skip
 from memreward_service.http import examples
 from memreward_service.http.bodies import JsonBody, KeyedRoute, json_response
-from memreward_service.http.edge import while_connected
 from memreward_service.http.examples import error_responses
+from memreward_service.http.middleware import while_connected
 from memreward_service.http.query_strings import PageString, SearchString, SpendingString
 from memreward_service.request_metrics import count_reward, count_scored
 from memreward_service.requests import validation

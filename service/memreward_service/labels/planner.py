@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from memreward_proto.records import Group, PlannedLabel, PlanReason, SampledRollout, filled
 from memreward_service.arrays import Floats
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.labels.audit import NO_AUDIT, GroupAudit, content_of, digest, drawn
 
 LEAST_GAIN = 0.005
@@ -42,7 +42,7 @@ class OpenGroup:
     """
 
     group_id: str
-    belief: KeyPosterior
+    belief: GroupBelief
     labels: Labels
     blank: frozenset[int] = frozenset()
     content: bytes = b""
@@ -62,7 +62,7 @@ class LabelChoice:
     audits: tuple[GroupAudit, ...]
 
 
-def open_group(group: Group, belief: KeyPosterior) -> OpenGroup:
+def open_group(group: Group, belief: GroupBelief) -> OpenGroup:
     """A group as callers send it, nothing drawn."""
     responses = [rollout.response for rollout in group.rollouts]
     return OpenGroup(
@@ -122,11 +122,11 @@ def audit_sample(groups: Sequence[OpenGroup]) -> tuple[SampledRollout, ...]:
 def label_gains(group: OpenGroup) -> Floats:
     """(C,) rewards expected to become right by a label on one more rollout of each key; 0 where none is left."""
     belief = group.belief
-    told, unknown = belief.told(group.seen), _unknown(group)
-    chance = belief.world_probability(told)
+    evidence, unknown = belief.evidence(group.seen), _unknown(group)
+    chance = belief.hypothesis_probability(evidence)
     one = np.eye(len(unknown))  # row c: a label on key c, which leaves no doubt about that key
-    expected = chance * _errors(belief.world_probability(told + one), unknown)
-    expected += (1 - chance) * _errors(belief.world_probability(told - one), unknown)
+    expected = chance * _errors(belief.hypothesis_probability(evidence + one), unknown)
+    expected += (1 - chance) * _errors(belief.hypothesis_probability(evidence - one), unknown)
     gains: Floats = np.where(unknown > 0, _errors(chance, unknown) - expected, 0.0)
     return gains
 
@@ -164,9 +164,9 @@ def _errors(chance: Floats, unknown: Floats) -> Floats:
 def _reason(group: OpenGroup, key: int) -> PlanReason:
     """SECOND after a label said wrong of an answer as frequent or more; UNCERTAIN where nobody else agrees."""
     votes: NDArray[np.int64] = group.belief.votes
-    told = group.belief.told(group.seen)
+    evidence = group.belief.evidence(group.seen)
     if any(label is not None and place == key for place, label in zip(group.belief.key, group.seen, strict=True)):
         return PlanReason.UNCERTAIN
-    if ((told < 0) & (votes >= votes[key])).any():
+    if ((evidence < 0) & (votes >= votes[key])).any():
         return PlanReason.SECOND
     return PlanReason.MAJORITY if votes[key] == votes.max() > 1 else PlanReason.UNCERTAIN

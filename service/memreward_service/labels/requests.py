@@ -14,7 +14,7 @@ from typing import Protocol
 from cachetools import LRUCache
 
 from memreward_proto.records import Group, GroupKey, LabelCharge, PlannedLabel, filled
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.labels.planner import LEAST_GAIN, LabelChoice, label_plan, open_group, with_audit
 from memreward_service.rendezvous import Claim, group_name
 
@@ -69,7 +69,7 @@ class LabelRequests:
         self._calibration_share = calibration_share
         self._prices = LabelPrices()
 
-    def choice(self, claim: Claim, group: Group, belief: KeyPosterior, charge: LabelCharge) -> LabelChoice:
+    def choice(self, claim: Claim, group: Group, belief: GroupBelief, charge: LabelCharge) -> LabelChoice:
         """The label that the complete group of `claim` should be asked for next, if any, and its audit so far. `belief`
         is the one before any label."""
         if not claim.unlabelled and all(rollout.label is None for rollout in group.rollouts):

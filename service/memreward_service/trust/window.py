@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from memreward_proto.records import Domain, Group, GroupKey, filled
 from memreward_service.arrays import Floats
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.trust.estimate import Audit
 
 Labels = tuple[float | None, ...]
@@ -47,7 +47,7 @@ class AnsweredGroup:
     domain: Domain
     query: int
     rollouts: tuple[int | None, ...]
-    belief: KeyPosterior
+    belief: GroupBelief
     labels: Labels
     served: bool = True
     audit: Drawn | None = None
@@ -91,7 +91,7 @@ class AnsweredGroup:
 
 def answered_group(
     group: Group,
-    belief: KeyPosterior,
+    belief: GroupBelief,
     key: GroupKey | None = None,
     step: int | None = None,
     audit: Drawn | None = None,
@@ -114,7 +114,7 @@ def group_name(group: Group, key: GroupKey | None = None) -> int:
     return hash((group.query.domain, group.query.text, sent))
 
 
-def without_own_label(belief: KeyPosterior, labels: Labels, whole: bool = True) -> list[float | None]:
+def without_own_label(belief: GroupBelief, labels: Labels, whole: bool = True) -> list[float | None]:
     """(n,) probability of each labelled rollout from all `labels` (n,) of its group but its own, None of the others.
     Where all have one, from none of them if `whole`: the group was labelled as a whole."""
     if whole and None not in labels:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from memreward_service.belief.hypotheses import served_probability
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from service.synthetic_groups import batch_of, synthetic_group
 
 
@@ -22,5 +22,5 @@ def test_every_group_of_a_batch_is_believed_as_if_it_were_alone_in_whatever_orde
     for place in range(3):
         rows = (turned.group == place).numpy()
         keys = [str(key) for key in turned.key[rows].tolist()]
-        alone = KeyPosterior(believed[rows].tolist(), keys, bool(turned.exclusive[place]))
+        alone = GroupBelief(believed[rows].tolist(), keys, bool(turned.exclusive[place]))
         assert probability[rows].tolist() == pytest.approx(alone.probability([None] * len(keys)).tolist(), abs=1e-9)

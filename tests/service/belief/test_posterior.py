@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memreward_service.belief.posterior import NOISE, KeyPosterior
+from memreward_service.belief.posterior import NOISE, GroupBelief
 
 KEYS = ["7", "7", "7", "8", "8", None]
 PROBABILITY = [0.6, 0.5, 0.7, 0.2, 0.2, 0.1]
@@ -16,27 +16,27 @@ def labelled(**labels: float) -> list[float | None]:
 
 
 def test_rollouts_of_one_key_have_the_probability_of_the_key() -> None:
-    belief = KeyPosterior(PROBABILITY, KEYS)
+    belief = GroupBelief(PROBABILITY, KEYS)
     for labels in (NONE, labelled(r3=0.0), labelled(r0=1.0)):
         of_key = belief.key_probability(labels)
         assert belief.probability(labels).tolist() == [*[of_key[0]] * 3, *[of_key[1]] * 2, of_key[2]]
 
 
-def test_the_worlds_are_weighed_by_the_odds_of_the_keys() -> None:
+def test_the_hypotheses_are_weighed_by_the_odds_of_the_keys() -> None:
     # odds 0.6/0.4, 0.2/0.8, 0.1/0.9 against 1 for "none is right"
     total = 1 + 1.5 + 0.25 + 1 / 9
     expected = [odds / total * (1 - 2 * NOISE) + NOISE for odds in (1.5, 0.25, 1 / 9)]
-    assert KeyPosterior(PROBABILITY, KEYS).key_probability(NONE).tolist() == pytest.approx(expected)
+    assert GroupBelief(PROBABILITY, KEYS).key_probability(NONE).tolist() == pytest.approx(expected)
 
 
 def test_a_right_sibling_rewards_its_key_and_no_other() -> None:
-    probability = KeyPosterior(PROBABILITY, KEYS).probability(labelled(r0=1.0))
+    probability = GroupBelief(PROBABILITY, KEYS).probability(labelled(r0=1.0))
     assert min(probability[1:3]) > 0.97
     assert max(probability[3:]) < 0.02
 
 
 def test_a_wrong_majority_lifts_what_is_left() -> None:
-    belief = KeyPosterior(PROBABILITY, KEYS)
+    belief = GroupBelief(PROBABILITY, KEYS)
     probability = belief.probability(labelled(r1=0.0))
     assert max(probability[0], probability[2]) < 0.05
     assert belief.key_probability(labelled(r1=0.0))[1] > belief.key_probability(NONE)[1] * 1.8
@@ -44,19 +44,19 @@ def test_a_wrong_majority_lifts_what_is_left() -> None:
 
 
 def test_contradicting_labels_cancel() -> None:
-    belief = KeyPosterior(PROBABILITY, KEYS)
+    belief = GroupBelief(PROBABILITY, KEYS)
     once = belief.key_probability(labelled(r0=1.0, r1=0.0))
     assert once.tolist() == pytest.approx(belief.key_probability(NONE).tolist())
 
 
 def test_texts_may_all_be_right() -> None:
-    free = KeyPosterior(PROBABILITY, KEYS, exclusive=False)
+    free = GroupBelief(PROBABILITY, KEYS, exclusive=False)
     probability = free.probability(labelled(r0=1.0))
     assert probability[3:].tolist() == pytest.approx(PROBABILITY[3:], abs=0.01)
     assert probability[1] > 0.97
 
 
 def test_certain_probabilities_can_be_overruled() -> None:
-    belief = KeyPosterior([1.0, 1.0, 0.0], ["a", "a", "b"])
+    belief = GroupBelief([1.0, 1.0, 0.0], ["a", "a", "b"])
     assert belief.probability([0.0, None, None])[1] < 0.99
     assert belief.probability([None, None, 1.0])[0] < 0.5

@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 
 from memreward_proto.records import Group, PlannedLabel, PlanReason, Query, Rollout
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.labels.audit import GroupAudit, PlannedAudits
 from memreward_service.labels.planner import (
     OpenGroup,
@@ -23,7 +23,7 @@ from memreward_service.labels.planner import (
 )
 
 # Odds 1.5, 0.25 and 0.25 against 1 for "none is right": 1/2, 1/12 and 1/12.
-SEVENS = KeyPosterior([0.6, 0.6, 0.6, 0.2, 0.2], ["7", "7", "7", "8", None])
+SEVENS = GroupBelief([0.6, 0.6, 0.6, 0.2, 0.2], ["7", "7", "7", "8", None])
 NONE: list[float | None] = [None] * 5
 
 
@@ -34,7 +34,7 @@ def sevens(*labels: float | None, name: str = "g") -> OpenGroup:
 def random_group(number: int, right: random.Random) -> tuple[OpenGroup, list[float]]:
     size = right.randint(1, 9)
     keys = [right.choice(["a", "b", "c", None]) for _ in range(size)]
-    belief = KeyPosterior([right.uniform(0.01, 0.99) for _ in keys], keys, exclusive=right.random() < 0.8)
+    belief = GroupBelief([right.uniform(0.01, 0.99) for _ in keys], keys, exclusive=right.random() < 0.8)
     winner = right.choice(["a", "b", None])
     truth = [float(key is not None and key == winner) for key in keys]
     return OpenGroup(f"g{number}", belief, [None] * size, content=str(number).encode()), truth
@@ -68,7 +68,7 @@ def test_the_gain_of_a_label() -> None:
 
 
 def test_different_texts_do_not_speak_of_each_other() -> None:
-    free = KeyPosterior([0.6, 0.6, 0.6, 0.2, 0.2], ["7", "7", "7", "8", None], exclusive=False)
+    free = GroupBelief([0.6, 0.6, 0.6, 0.2, 0.2], ["7", "7", "7", "8", None], exclusive=False)
     assert label_gains(OpenGroup("g", free, NONE)).tolist() == pytest.approx([3 * 0.4, 0.2, 0.2])
     assert label_gains(OpenGroup("g", free, [1.0, *NONE[1:]])).tolist() == pytest.approx([0, 0.2, 0.2], abs=1e-6)
 
@@ -84,7 +84,7 @@ def test_the_second_answer_is_probed_only_after_the_first_was_wrong() -> None:
 
 
 def test_the_most_valuable_group_comes_first_and_the_budget_holds() -> None:
-    sure = OpenGroup("sure", KeyPosterior([0.9] * 5, ["7"] * 5), NONE)
+    sure = OpenGroup("sure", GroupBelief([0.9] * 5, ["7"] * 5), NONE)
     plan = label_plan([sure, sevens(0.0, name="second"), sevens(name="first")], 2).plan
     assert [(label.group_id, round(label.gain, 3)) for label in plan] == [("first", 1.5), ("sure", 0.5)]
 
@@ -103,18 +103,18 @@ def test_reasons(labels: list[float | None], index: int, reason: PlanReason) -> 
 
 
 def test_a_tie_has_a_second_answer_and_an_answer_of_one_is_no_majority() -> None:
-    tie = KeyPosterior([0.4] * 4, ["a", "a", "b", "b"])
+    tie = GroupBelief([0.4] * 4, ["a", "a", "b", "b"])
     (label,) = label_plan([OpenGroup("g", tie, [0.0, None, None, None])], 1).plan
     assert (label.rollout_index, label.reason) == (2, PlanReason.SECOND)
-    alone = KeyPosterior([0.4], ["a"])
+    alone = GroupBelief([0.4], ["a"])
     (label,) = label_plan([OpenGroup("g", alone, [None])], 1).plan
     assert (label.rollout_index, label.reason, label.gain) == (0, PlanReason.UNCERTAIN, pytest.approx(0.4))
 
 
 def test_nothing_is_asked_where_no_label_changes_a_reward() -> None:
-    certain = OpenGroup("certain", KeyPosterior([0.999, 0.001], ["a", "b"]), [None, None])
+    certain = OpenGroup("certain", GroupBelief([0.999, 0.001], ["a", "b"]), [None, None])
     labelled = sevens(0.0, 0.0, 0.0, 1.0, 0.0, name="labelled")
-    blank = OpenGroup("blank", KeyPosterior([0.5, 0.5], [None, None]), [None, None], blank=frozenset({0, 1}))
+    blank = OpenGroup("blank", GroupBelief([0.5, 0.5], [None, None]), [None, None], blank=frozenset({0, 1}))
     assert label_plan([certain, labelled, blank], 10).plan == ()
     assert label_plan([with_audit(blank, 1.0), labelled], 10).plan == ()
 

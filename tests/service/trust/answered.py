@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from memreward_proto.records import Domain, Group, Query, Rollout
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.trust.window import AnsweredGroup, Drawn, answered_group
 
 KEYS = ["7", "7", "7", "8", "8", "9"]
@@ -30,7 +30,7 @@ class World:
         self.beliefs, self.truth = [], []
         for of_key in logits:
             said = dict(zip("789", 1 / (1 + np.exp(-of_key)), strict=True))
-            self.beliefs.append(KeyPosterior([said[key] for key in KEYS], KEYS))
+            self.beliefs.append(GroupBelief([said[key] for key in KEYS], KEYS))
             odds = np.exp([*(0.7 * of_key + 0.5), 0.0])
             right = random.choice(["7", "8", "9", "none"], p=odds / odds.sum())
             self.truth.append([float(key == right) for key in KEYS])

@@ -15,7 +15,7 @@ import pytest
 from prometheus_client import REGISTRY
 
 from memreward_proto.records import Domain, DomainTrust, Interval, Prediction, Source, Status, TrustIntervals
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.settings import Settings
 from memreward_service.trust import trust as module
 from memreward_service.trust.trust import Trust, domain_trust, out_of_bounds
@@ -33,7 +33,7 @@ def gauge(name: str, domain: str = "math") -> float | None:
 
 def alone(number: int, label: float | None, probability: float, domain: Domain = Domain.MATH) -> AnsweredGroup:
     """A group whose first rollout is labelled and was believed with that probability; nobody agrees with it."""
-    belief = KeyPosterior([probability, *[0.3] * 5], [None] * 6, exclusive=False)
+    belief = GroupBelief([probability, *[0.3] * 5], [None] * 6, exclusive=False)
     return answered_group(group_of(number, [label, *NONE[1:]], domain=domain), belief)
 
 
@@ -64,7 +64,7 @@ async def test_the_report_has_domains_steps_and_all_together() -> None:
     trust = Trust(Settings())
     for step in (*range(12, 0, -1), None):
         number = step or 0
-        belief = KeyPosterior([0.9 if step == 7 else 0.1], ["7"])
+        belief = GroupBelief([0.9 if step == 7 else 0.1], ["7"])
         group = group_of(number, [0.0, *NONE[1:]])
         one = replace(group, rollouts=group.rollouts[:1])
         trust.record([answered_group(one, belief, step=step)])

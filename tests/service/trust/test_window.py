@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from memreward_proto.records import Domain, Group, GroupKey, Query, Rollout
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.trust.window import (
     AnsweredGroup,
     Drawn,
@@ -21,7 +21,7 @@ from memreward_service.trust.window import (
 from service.trust.answered import NONE, Labels, group_of
 
 OWN = [0.6, 0.7, 0.5, 0.3, 0.2, 0.1]
-BELIEF = KeyPosterior(OWN, ["7", "7", "7", "8", "8", "9"])
+BELIEF = GroupBelief(OWN, ["7", "7", "7", "8", "8", "9"])
 BEFORE = BELIEF.probability([None] * 6).tolist()
 FIRST: Labels = [1.0, *NONE[1:]]
 
@@ -100,7 +100,7 @@ def test_the_window_holds_the_last_rollouts() -> None:
         window.put(answered(FIRST, number))
     assert [group.query for group in window.groups()] == [answered(NONE, number).query for number in (1, 3)]
     large = Group(Query("?", "q", Domain.MATH), (Rollout("7"),) * 13, "g")
-    window.put(answered_group(large, KeyPosterior([0.5] * 13, ["7"] * 13)))
+    window.put(answered_group(large, GroupBelief([0.5] * 13, ["7"] * 13)))
     assert [len(group.labels) for group in window.groups()] == [13], "one group at least"
 
 

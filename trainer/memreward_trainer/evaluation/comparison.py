@@ -13,7 +13,7 @@ import numpy as np
 from memreward_proto.errors import MemRewardError
 from memreward_proto.records import Experience, Group, JobStatus, Prediction, Status, TrainingOptions
 from memreward_service.belief.metrics import reward_metrics
-from memreward_service.belief.posterior import KeyPosterior
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.engine.engine import Engine
 from memreward_service.groups.batch import GroupBatch, group_batch, parse_group
@@ -58,7 +58,7 @@ async def engine_probabilities(
 
 async def engine_beliefs(
     split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
-) -> list[KeyPosterior]:
+) -> list[GroupBelief]:
     """What such an engine believes of the asked groups before any of their labels."""
     async with _trained_engine(split, encoder, seed, epochs, progress) as engine:
         return [belief for groups in _requests(split.asked) for belief in await engine.beliefs(groups)]

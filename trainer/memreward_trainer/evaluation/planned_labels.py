@@ -18,7 +18,7 @@ import numpy as np
 from memreward_proto.records import Experience, filled
 from memreward_service.arrays import Floats
 from memreward_service.belief.metrics import auc
-from memreward_service.belief.posterior import KeyPosterior, agreement_probability, belief_about
+from memreward_service.belief.posterior import GroupBelief, agreement_probability, belief_about
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.groups.batch import parse_group
 from memreward_service.labels.planner import OpenGroup, audit_rate, label_plan, with_audit
@@ -110,7 +110,7 @@ def _at_random(
 
 
 def spend(
-    queries: Sequence[Experience], beliefs: Sequence[KeyPosterior], known: Known, labels: int,
+    queries: Sequence[Experience], beliefs: Sequence[GroupBelief], known: Known, labels: int,
     audit_share: float = CALIBRATION_SHARE,
 ) -> list[tuple[int, int]]:  # fmt: skip
     """Ask for labels until `labels` are known in all, or no label is expected to change a reward. Returns which were
@@ -141,7 +141,7 @@ def _split(queries: Sequence[Experience], known: Known) -> Split:
     return Split(paid, paid, (), (), 0.0)
 
 
-def _by_agreement(queries: Sequence[Experience]) -> list[KeyPosterior]:
+def _by_agreement(queries: Sequence[Experience]) -> list[GroupBelief]:
     parsed = (parse_group(e, e.rollouts) for e in queries)
     return [belief_about(group, agreement_probability(group)) for group in parsed]
 

@@ -24,8 +24,8 @@ from memreward_proto.errors import (
 from memreward_proto.records import Group, Prediction, Query, Rollout, RolloutReward, Submission
 from memreward_service.http import examples
 from memreward_service.http.bodies import JsonBody, TrainerRoute, json_response
-from memreward_service.http.edge import while_connected
 from memreward_service.http.examples import body_example, error_responses
+from memreward_service.http.middleware import while_connected
 from memreward_service.http.routes import engine_of, settings_of
 from memreward_service.http.trainers.bodies import GymBody, GymMetricsBody, GymMetricsReply, GymVerifyReply
 from memreward_service.http.trainers.chat_text import message_text, query_text, response_text

@@ -1,4 +1,4 @@
-"""The edge of HTTP: bodies within their limit, errors out in one shape, every request counted."""
+"""What every HTTP request passes: bodies within their limit, errors out in one shape, every request counted."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ async def on_no_route(request: Request, error: Exception) -> Response:
     return response
 
 
-class Edge:
+class RequestMiddleware:
     """ASGI middleware around the whole application: bodies over the limit are refused, unknown exceptions become
     Internal, requests are counted."""
 

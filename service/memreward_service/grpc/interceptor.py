@@ -1,4 +1,4 @@
-"""The edge of gRPC: keys checked, errors out as status + message + error object, every call counted.
+"""What every gRPC call passes: keys checked, errors out as status + message + error object, every call counted.
 
 One interceptor around every method, so that the servicer holds nothing but the calls.
 """
@@ -24,7 +24,7 @@ OPEN = "/grpc.health.v1.Health/"
 Unary = Callable[[Any, Any], Awaitable[Any]]
 
 
-class Edge(grpc.aio.ServerInterceptor):  # type: ignore[misc]
+class CallInterceptor(grpc.aio.ServerInterceptor):  # type: ignore[misc]
     """Refuses calls without a key; wraps every unary method. Streams (reflection, health) only need their
     key."""
 
