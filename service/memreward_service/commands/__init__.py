@@ -2,3 +2,5 @@
 
 They can be imported without the extra, so that --help lists them everywhere.
 """
+
+__all__ = ["demo", "serve"]

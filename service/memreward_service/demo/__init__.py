@@ -2,3 +2,5 @@
 
 READ FIRST: tour.py, which the command `memreward demo` runs from top to bottom.
 """
+
+__all__ = ["process", "rollouts", "tour"]

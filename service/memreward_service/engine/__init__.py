@@ -4,3 +4,5 @@ The rooms that a request passes: groups (texts -> thinking, answer, key -> array
 (the nearest queries and their states), network (the graph and its layers), belief (which answer is right, the reward).
 Beside it: trust, labels, rendezvous, training.
 """
+
+__all__ = ["engine"]

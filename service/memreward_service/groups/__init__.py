@@ -2,3 +2,5 @@
 
 The trainer may import this room.
 """
+
+__all__ = ["answers", "batch", "behaviour", "datasets", "features", "math_answers"]

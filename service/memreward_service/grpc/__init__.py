@@ -1,1 +1,3 @@
 """The gRPC transport."""
+
+__all__ = ["health", "servicer"]

@@ -1,1 +1,3 @@
 """The HTTP transport."""
+
+__all__ = ["app"]

@@ -102,7 +102,7 @@ def test_a_domain_is_out_of_bounds_where_its_whole_interval_is(
 
 
 async def test_out_of_bounds_a_domain_abstains_until_its_labels_recover(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="memreward_service")  # commands that another test ran may have raised it
     trust = Trust(Settings(trust_window=300, trust_min_rollouts=50, trust_max_false_positive_rate=0.3))
     trust.record(many(49, 0.0, 0.9))
     await trust.report()

@@ -2,3 +2,5 @@
 
 READ FIRST: comparison.py (one split, every method), then command.py (what is printed).
 """
+
+__all__ = ["command", "stored_encoder"]
