@@ -3,4 +3,4 @@
 The trainer may import this room.
 """
 
-__all__ = ["answers", "batch", "behaviour", "datasets", "features", "math_answers"]
+__all__ = ["answers", "batch", "behaviour", "datasets", "deduced", "features", "math_answers"]
