@@ -43,7 +43,7 @@ class AddressError(OSError):
 async def serve(engine: Engine, settings: Settings, *, ready: Ready | None = None) -> None:
     """Serve until SIGTERM, SIGINT or cancellation; then finish what was accepted and stop the engine.
 
-    Both ports are taken before the engine starts, so that a taken one is told at once (AddressError). Once
+    Both ports are taken before the engine starts, so that a taken one is reported at once (AddressError). Once
     both transports answer, the addresses are logged and `ready(host, http_port, grpc_port)` is called.
     """
     with _http_socket(settings) as http_socket:

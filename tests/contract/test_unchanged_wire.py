@@ -23,6 +23,7 @@ AUDIT = "The estimates of trust rest on an audit sample, and have intervals in t
 STORED_AS_SENT = (
     "A stored query is the record that is sent, so its ids and domain have the type that they have in a request."
 )
+PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
     "GET /v1/queries/{query_id} 200.domain": STORED_AS_SENT,
@@ -34,6 +35,11 @@ WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/trust 200.domains[].interval*": AUDIT,
     "GET /v1/trust 200.domains[].audited": AUDIT,
     "GET /v1/trust 200.domains[].too_few": AUDIT,
+    "POST /v1/experience 409 application/json": PLAIN,
+    "POST /v1/rollouts 409 application/json": PLAIN,
+    "POST /v1/rollouts body.step description": PLAIN,
+    "POST /v1/training 409 application/json": PLAIN,
+    "POST /verify 409 application/json": PLAIN,
     "POST /v1/training body": "The page says that the body may be left out: its default is an empty object.",
     "POST /v1/training 202.progress": "The page says where the progress of a job begins.",
     "GET /v1/training/{job_id} 200.progress": "The page says where the progress of a job begins.",

@@ -75,7 +75,7 @@ def evaluate(
     ] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Budgets from 5% to 70%, as JSON and PNG.")] = False,
     trust: Annotated[
-        bool, typer.Option("--trust", help="Compare the trust that the service tells with the truth.")
+        bool, typer.Option("--trust", help="Compare the trust that the service reports with the truth.")
     ] = False,
     no_behaviour: Annotated[
         bool, typer.Option("--no-behaviour", help="Compare programs by their text, and run none of them.")

@@ -107,7 +107,7 @@ def _sentence(error: MemRewardError) -> str:
 
 
 def _client(url: str, api_keys: str | None) -> RewardClient:
-    """A client for people: that no service is there at all is told at once, one that restarts is waited for."""
+    """A client for people: where no service is there at all, it says so at once; one that restarts is waited for."""
     key = (api_keys or "").split(",")[0].strip() or None
     return RewardClient(url, key, timeout=ANSWER_SECONDS, deadline=CALL_SECONDS, await_service=False)
 

@@ -66,7 +66,7 @@ class FakeService:
     A label is its own reward (source label). A rollout sent alone is answered at once as if its group were complete:
     the real service waits for the siblings. `submitted` holds each by its identity, with its label once that has come;
     `scored` counts the rollouts of all `score` calls; `experience` are the stored queries by id. `trained`
-    False: no reward can be told.
+    False: no reward can be said.
 
     Labels: a submission with a `label_budget` for which `wants_label` says True is answered label_requested, until it
     comes with a label or with `no_label`. A label plan names the first rollout without a label of each group. Both are

@@ -188,7 +188,7 @@ def _error(error: Any, url: str) -> MemRewardError:
 
 
 def _unavailable(details: str, url: str) -> Unreachable:
-    # gRPC has one status for a connection that failed and one that broke; only its words tell them apart.
+    # gRPC has one status for a connection that failed and one that broke; only its words differ.
     if details.startswith(NEVER_SENT):
         sentence = f"No service is reachable at {url}: start one with `memreward serve`, or correct the URL."
         return Unreachable(sentence, {"reason": details}, sent=False)

@@ -11,8 +11,8 @@ from memreward_proto.records.rollouts import Domain, Group
 
 
 class PlanReason(StrEnum):
-    """Why a label is worth its price: it tells of the most frequent answer; of the next one, after the more frequent
-    was wrong; of an answer in doubt; or it belongs to the random sample that tells how good the rewards are."""
+    """Why a label is worth its price: it is about the most frequent answer; about the next one, after the more frequent
+    was wrong; about an answer in doubt; or it belongs to the random sample that says how good the rewards are."""
 
     MAJORITY = "majority_answer"
     SECOND = "second_answer"

@@ -40,7 +40,7 @@ class Submission(Record):
     group_attempt: int | None = None
     """0 where not given; the next number for a group that is sampled again."""
     step: int | None = None
-    """The training step, by which GET /v1/trust and GET /v1/label-spending tell figures."""
+    """The training step, by which GET /v1/trust and GET /v1/label-spending give figures."""
     label_budget: LabelBudget | None = None
     """You can verify this rollout, and its run may spend so much: the answer may be label_requested. Send the rollout
     again then, with its label, or with no_label."""

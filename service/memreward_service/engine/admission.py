@@ -1,7 +1,7 @@
 """Admission by permit: a request either starts at once or is refused at once; there is no hidden queue.
 
 The idea is that of text-embeddings-inference (`core/src/infer.rs`, `try_acquire_permit`): a caller that would
-have to wait behind too many others is better off with an immediate answer that tells it when to come back.
+have to wait behind too many others is better off with an immediate answer that says when to come back.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class Admission:
     """At most `limit` permits at a time. Lives on one event loop; it takes no lock and never waits."""
 
     def __init__(self, limit: int, retry_after: float = 1.0) -> None:
-        """`retry_after`: seconds after which a refused caller is told to try again."""
+        """`retry_after`: seconds after which a refused caller should try again."""
         if limit < 1:
             raise ValueError(f"limit must be at least 1, not {limit}")
         self._limit = limit

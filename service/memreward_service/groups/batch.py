@@ -33,9 +33,9 @@ class ParsedGroup:
     @property
     def exclusive(self) -> bool:
         """Whether at most one answer key is right. Different answers exclude each other, but not different texts, and
-        programs whose behaviour nobody told are known by their texts only."""
-        told = any(rollout.answer_key is not None or rollout.behaviour is not None for rollout in self.rollouts)
-        return self.query.domain != Domain.TEXT and (self.query.domain != Domain.CODE or told)
+        programs whose behaviour nobody sent are known by their texts only."""
+        known = any(rollout.answer_key is not None or rollout.behaviour is not None for rollout in self.rollouts)
+        return self.query.domain != Domain.TEXT and (self.query.domain != Domain.CODE or known)
 
 
 def parse_group(query: Query, rollouts: Sequence[Rollout]) -> ParsedGroup:

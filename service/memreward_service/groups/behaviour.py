@@ -2,8 +2,8 @@
 
 A behaviour (records.Rollout) holds, for each set of inputs, one outcome an input. Its first letter says what happened:
 v a value or changed arguments, n None, x an exception, t no answer in time, s not tried after others were late, l a
-value beyond the limit, e the program was stopped; what follows tells values and exceptions apart. The service runs no
-code: the trainer does (memreward_trainer/behaviour.py).
+value beyond the limit, e the program was stopped; what follows differs between values and between
+exceptions. The service runs no code: the trainer does (memreward_trainer/behaviour/run.py).
 
 Sets differ in the types of the arguments, the likeliest first, and the group decides which one is compared: the first
 on which its programs return nearly as many values as on any. The result does not depend on the order of the rollouts,

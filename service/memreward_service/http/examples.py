@@ -197,7 +197,7 @@ ERRORS: tuple[MemRewardError, ...] = (
     Unauthenticated("The API key is wrong: send Authorization: Bearer <key> with a key of the service."),
     NotFound("There is no query gsm8k-99: GET /v1/experience lists what is stored.", id="gsm8k-99"),
     Conflict(
-        "A training job is running: wait for it, GET /v1/training/job-4 tells when it is done.",
+        "A training job is running: wait for it, GET /v1/training/job-4 says when it is done.",
         job_id="job-4",
     ),
     TooLarge("The body is larger than 67108864 bytes: split the request.", limit=67108864),

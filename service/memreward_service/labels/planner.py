@@ -38,7 +38,7 @@ class OpenGroup:
     """A group that may be asked for labels.
 
     `belief` is the one before any of them. `blank` responses get no reward and are not asked about. The random draw is
-    by `group_id` and `content`, which tells the group from others of that id; it must not depend on the labels.
+    by `group_id` and `content`, which sets the group apart from others of that id; it must not depend on the labels.
     """
 
     group_id: str

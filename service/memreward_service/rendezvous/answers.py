@@ -1,4 +1,4 @@
-"""What a call is told: the answer of a scoring, a timeout, a request for the label, or why it is refused."""
+"""What a call returns: the answer of a scoring, a timeout, a request for the label, or why it is refused."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ OVERHEAD_BYTES = 4096
 OUTCOME_BYTES = 64
 """What one outcome of a behaviour costs, about."""
 RETRY_SECONDS = 1.0
-"""When a caller that was turned away is told to come back."""
+"""After how many seconds a caller that was turned away should come back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ class Claim:
     """The right to score a group, and what to score: all `rollouts` that are there, by index, for those in `settles`.
 
     `step` and `label_budget`: as the siblings say. `unlabelled`: whose label cannot be had, because it was asked for in
-    vain, or the caller cannot verify. `token` tells this claim from others to the same group.
+    vain, or the caller cannot verify. `token` sets this claim apart from others to the same group.
     """
 
     group: str

@@ -204,7 +204,7 @@ class Rendezvous:
             self._scorings[group] = asyncio.create_task(self._scoring(group), name="score-group")
 
     async def _scoring(self, group: str) -> None:
-        """Score what is due in the group, and tell its calls; without a claim somebody else does it."""
+        """Score what is due in the group, and answer its calls; without a claim somebody else does it."""
         claim = None
         try:
             claim = await self._place.claim(group)

@@ -63,6 +63,6 @@ def _with_id(query_id: str, stored: StoredRollout, seen: Counter[str]) -> Stored
 
 
 def _digest(*parts: str | int | tuple[tuple[str, ...], ...] | None) -> str:
-    """JSON keeps the parts apart and tells None from "None"; its ASCII form takes any Python string."""
+    """JSON keeps the parts apart, and None from "None"; its ASCII form takes any Python string."""
     content = json.dumps(parts).encode("ascii")
     return hashlib.blake2b(content, digest_size=DIGEST_BYTES).hexdigest()

@@ -120,7 +120,7 @@ def test_a_service_that_does_not_answer_is_told_once_and_nothing_is_reported(
         follower.ask()
         follower.settled()
         assert follower.metrics() == {}
-    assert caplog.text.count("The service did not tell its trust") == 1
+    assert caplog.text.count("The service did not report its trust") == 1
 
 
 def test_the_shares_are_those_of_the_rollouts_that_tell_their_source() -> None:

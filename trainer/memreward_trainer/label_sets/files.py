@@ -53,7 +53,7 @@ def query_ids(files: Sequence[Path], id_field: str = ID_FIELD) -> dict[str, set[
                 if first.content != row.content:
                     raise LabelSetError(
                         f"{row.place}: the id {row.query_id!r} of {row.dataset} is also that of another query "
-                        f"({first.place}): ids must tell the queries of a data set apart."
+                        f"({first.place}): every query of a data set needs an id of its own."
                     )
             progress.reached(done, str(file))
     ids: dict[str, set[str]] = {}
@@ -113,7 +113,7 @@ def _row_id(row: dict[str, Any], id_field: str, place: str) -> FileId:
             f"{place} has no whole number or text at {id_field}: name the column of the ids by --id-field."
         )
     if not isinstance(row.get("data_source"), str):
-        raise LabelSetError(f"{place} has no data_source: verl tells its data sets apart by that column, add it.")
+        raise LabelSetError(f"{place} has no data_source: verl names the data set of a row in that column, add it.")
     return FileId(row["data_source"], str(value), _digest(row.get("prompt")), place)
 
 

@@ -1,8 +1,8 @@
 """The same programs on a SandboxFusion server (the `sandbox_fusion.url` of verl), for machines that isolate nothing.
 
-One request is one run: the server gets a source that holds function_server.py, and the calls on its standard input. A
-program keeps no state between two `call`s here, because each is a run of its own; `call_rows` is one run. The hash seed
-is the server's, so the order of sets may differ between runs.
+One request is one run: the server gets a source that holds inside/function_server.py, and the calls on its standard
+input. A program keeps no state between two `call`s here, because each is a run of its own; `call_rows` is one run. The
+hash seed is the server's, so the order of sets may differ between runs.
 What the server reads and answers: verl/utils/reward_score/sandbox_fusion/utils.py of verl 0.9.1.
 """
 

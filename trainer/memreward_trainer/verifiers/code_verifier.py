@@ -1,7 +1,8 @@
 """A program is right when it passes the tests of its query.
 
 Two processes: the program, isolated in the sandbox, and the tests, which are trusted, in another one
-(sandbox/test_runner.py). This module carries calls and answers between them; a verdict comes from the tests' process.
+(sandbox/inside/test_runner.py). This module carries calls and answers between them; a verdict comes from the
+tests' process.
 """
 
 from __future__ import annotations

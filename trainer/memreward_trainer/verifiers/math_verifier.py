@@ -30,7 +30,7 @@ WORKER = (sys.executable, "-m", "memreward_trainer.verifiers.math_worker")
 
 
 class MathVerifier:
-    """Equal by the engine's answer key (answer_keys.py), else by math-verify in one of a few processes.
+    """Equal by the engine's answer key (groups/answers.py), else by math-verify in one of a few processes.
 
     A comparison that hangs costs its own process only. Use it as an async context manager, or call `close`.
     """

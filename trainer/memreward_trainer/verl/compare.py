@@ -46,7 +46,7 @@ class ComparedRollouts:
             if self.failed == 1:
                 logger.warning(
                     "A labelled rollout was not compared with its prediction, so the service's trust does not know it: "
-                    "%s: %s Its reward holds. This is told once.",
+                    "%s: %s Its reward holds. This is said once.",
                     type(error).__name__,
                     error,
                 )

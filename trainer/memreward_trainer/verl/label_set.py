@@ -23,7 +23,7 @@ EXPECTED_GROUPS = 12.0
 
 
 class LabelledQueries:
-    """Tells a worker for each training row whether its query has a reference answer."""
+    """Says for each training row whether its query has a reference answer."""
 
     def __init__(self, ids: dict[str, frozenset[str]], settings: VerlSettings) -> None:
         self._ids, self._settings = ids, settings
@@ -66,7 +66,7 @@ class LabelledQueries:
         return labelled
 
     def _watch(self, labelled: bool, possible: bool, group_id: str, query_id: str) -> None:
-        """Tell once where the ids of the rows seem not to be those of the label set."""
+        """Warn once if the ids of the rows seem not to be those of the label set."""
         if self._strangers is None or not possible:
             return
         if labelled:
@@ -91,7 +91,7 @@ class RewardTally(Tally):
     """How many rollouts this worker has scored, `labelled` of them by their true reward, and how many it has not.
 
     `asked`: labels that the service has asked for; `refused`: those of them that could not be had, by cause.
-    Told in the log with every rollout without a reward, and, at level INFO, when a step begins.
+    In the log with every rollout without a reward, and, at level INFO, when a step begins.
     """
 
     def __init__(self, *, with_labels: bool) -> None:

@@ -1,7 +1,7 @@
 """What the rewards of a step rest on, among verl's own metrics.
 
 verl 0.9.1 takes no metrics from a reward manager. Its V1 trainer takes them from the sampler that draws the batch of a
-step, which users may bring: this is verl's own sampler, which tells beside the batch
+step, which users may bring: this is verl's own sampler, which returns beside the batch
 
     memreward/source/{label,gnn,none}      shares of the rollouts trained on, by where their reward comes from
     memreward/trust/{rollouts,share_abstained,auc,false_positive_rate,false_negative_rate,calibration_error}
@@ -104,7 +104,7 @@ class TrustFollower:
         except MemRewardError as error:
             if not self._failed:
                 self._failed = True
-                logger.warning("The service did not tell its trust, so it is not among the metrics: %s", error)
+                logger.warning("The service did not report its trust, so it is not among the metrics: %s", error)
 
 
 def _ends(prefix: str, intervals: TrustIntervals) -> dict[str, float]:
@@ -122,7 +122,7 @@ def _named(prefix: str, figures: TrustFigures) -> dict[str, float]:
 
 
 def source_shares(infos: Iterable[Mapping[str, Any]]) -> dict[str, float]:
-    """The shares of the rewards by source, from the reward_extra_info of rollouts; nothing where none tells its own."""
+    """The shares of the rewards by source, from the reward_extra_info of rollouts; nothing where none says its own."""
     sources = [info["source"] or "none" for info in infos if "source" in info]
     counts = Counter(sources)
     return {f"memreward/source/{source}": counts[source] / len(sources) for source in SOURCES} if sources else {}

@@ -71,7 +71,7 @@ class GymTask(BaseModel):
 
 
 class GymBody(TrainerBody):
-    """POST /verify, as an agent of NeMo Gym sends it. The group is told by the trainer (NeMo RL), or is not."""
+    """POST /verify, as an agent of NeMo Gym sends it. The trainer (NeMo RL) names the group, or does not."""
 
     responses_create_params: CreateParams
     response: ModelResponse

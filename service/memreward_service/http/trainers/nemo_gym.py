@@ -1,7 +1,7 @@
 """Routes in the format of NeMo Gym: the service as a resources server.
 
 An agent of NeMo Gym opens a session, asks for the reward of its rollout (/verify), and at the end for metrics. Where
-the trainer tells the group (NeMo RL) and the row its size, the rollout meets its siblings (rendezvous); else it is
+the trainer names the group (NeMo RL) and the row its size, the rollout meets its siblings (rendezvous); else it is
 scored alone. With observability on, NeMo Gym puts /ng-rollout/{id} in front of every path.
 """
 

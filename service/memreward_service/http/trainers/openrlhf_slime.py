@@ -89,7 +89,7 @@ async def remote_rm(request: Request, body: JsonBody[SlimeBody], task: Annotated
 
 
 def given_rewards(answers: Iterable[Prediction | RolloutReward], settings: Settings, route: str) -> list[float]:
-    """The rewards of `answers`; what could not be scored is told in the log and gets the setting unscored_reward.
+    """The rewards of `answers`; what could not be scored is in the log and gets the setting unscored_reward.
 
     Raises NotScored where there is no such setting.
     """
@@ -128,7 +128,7 @@ def _response(body: OpenRlhfBody, place: int) -> str:
     response = after_prompt(body.query[place], body.prompts[place])
     if response is None:
         raise InvalidArgument(
-            f"query[{place}] does not begin with prompts[{place}], so its response cannot be told apart: give prompts "
+            f"query[{place}] does not begin with prompts[{place}], so its response cannot be found: give prompts "
             "more room (--data.max_len) where OpenRLHF cuts them.",
             field=f"query[{place}]",
         )
