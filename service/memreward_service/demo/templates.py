@@ -40,15 +40,6 @@ def _tank(random: Random) -> dict[str, int]:
     return {"a": gain + leak, "b": leak, "c": gain * random.randint(12, 40)}
 
 
-def _passengers(random: Random) -> dict[str, int]:
-    return {
-        "a": random.randint(90, 240),
-        "b": random.randint(20, 70),
-        "c": random.randint(10, 60),
-        "d": random.randint(5, 40),
-    }
-
-
 TEMPLATES: tuple[Template, ...] = (
     Template(
         "{name} picks {a} {fruit} every day for {b} days, gives {c} of them to a neighbour and keeps "

@@ -28,11 +28,6 @@ class Admission:
         self._retry_after = retry_after
         self._in_flight = 0
 
-    @property
-    def in_flight(self) -> int:
-        """Permits taken now."""
-        return self._in_flight
-
     @contextmanager
     def permit(self) -> Iterator[None]:
         """Hold a permit for the length of the `with` block, however it ends.
