@@ -9,12 +9,14 @@ PYTHON ?= python3
 VENV = .venv
 BIN = $(VENV)/bin
 STAMP = $(VENV)/installed
+SERVICE = $(VENV)/service-installed
+PIP = $(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt
 TORCH = torch==2.13.0
 PROTO = proto/memreward_proto
 
 .PHONY: demo test lint proto client clean
 
-demo: $(STAMP)
+demo: $(SERVICE)
 	$(BIN)/memreward demo $(if $(ONCE),--once)
 
 test: lint
@@ -34,10 +36,14 @@ client: $(STAMP)
 	$(BIN)/python client/generate_blocking.py
 
 # torch goes first: what is installed of it, of whichever build, then satisfies everything else.
-$(STAMP): pyproject.toml constraints.txt
+$(SERVICE): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt $(TORCH)
-	$(BIN)/python -m pip install --disable-pip-version-check -c constraints.txt -e '.[service,trainer,dev]'
+	$(PIP) $(TORCH)
+	$(PIP) -e '.[service]'
+	touch $@
+
+$(STAMP): $(SERVICE)
+	$(PIP) -e '.[service,trainer,dev]'
 	touch $@
 
 # memreward-data stays: it may hold somebody's experience.

@@ -171,6 +171,7 @@ def summary_table(rows: Mapping[str, TruthSummary]) -> Table:
     for name, summary in rows.items():
         shares = (summary.right, summary.false_positive_rate)
         table.add_row(name, str(summary.compared), *("-" if share is None else f"{share:.1%}" for share in shares))
+    table.caption = "Compare the last column too: a wrong rollout that is rewarded teaches the policy a mistake."
     return table
 
 

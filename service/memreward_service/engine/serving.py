@@ -35,6 +35,7 @@ class Serving:
         self._follower = follower
         self._encoder = encoder
         self._device = device
+        self._refused: str | None = None
         self._opening = asyncio.create_task(self._open(), name="open-model")
 
     async def opened(self) -> None:
@@ -52,7 +53,7 @@ class Serving:
             return None
         if not self._opening.done():
             return "The model is being loaded and memory brought up to date: try again in a moment."
-        return (
+        return self._refused or (
             "No model is trained yet: add experience with labels (POST /v1/experience), "
             "then train (POST /v1/training, or `memreward train`)."
         )
@@ -70,11 +71,7 @@ class Serving:
         embedding weights than those that are loaded, or one that is damaged."""
         info = await asyncio.to_thread(self._registry.info, version)
         if not await self._fits(version):
-            raise Conflict(
-                f"Model {version} was trained with other embedding weights: train again, or start the service "
-                "with the embedding model it belongs to.",
-                model_version=version,
-            )
+            raise Conflict(_of_other_weights(version), model_version=version)
         await self._serve(version, self._registry.activate)
         return replace(info, active=True)
 
@@ -86,13 +83,18 @@ class Serving:
                 if await self._fits(version):
                     await self._serve_after_outage(version)
                 else:
-                    _log.warning("model %s belongs to other embedding weights: train again", version)
+                    self._refuse(_of_other_weights(version))
         except Conflict as error:
-            _log.warning("model %s cannot be served: %s", version, error.message)
+            self._refuse(f"Model {version} cannot be served: {error.message}")
         except Exception:
-            _log.exception("model %s cannot be served: activate another one, or train again", version)
+            _log.exception("model %s cannot be served", version)
+            self._refuse(f"Model {version} cannot be served, the log says why: activate another one, or train again.")
         finally:
             self._follower.start()
+
+    def _refuse(self, why: str) -> None:
+        self._refused = why
+        _log.warning("%s", why)
 
     async def _fits(self, version: str) -> bool:
         """Whether a version belongs to the embedding weights that are loaded."""
@@ -110,3 +112,10 @@ class Serving:
         trained = await asyncio.to_thread(self._registry.load, version)
         trained.network.to(self._device)
         await self._follower.serve(ServingModel(version, trained), record)
+
+
+def _of_other_weights(version: str) -> str:
+    return (
+        f"Model {version} was trained with other embedding weights: train again, or start the service with the "
+        "embedding model it belongs to."
+    )

@@ -195,7 +195,9 @@ async def test_a_damaged_snapshot_is_built_again(begin: StartEngine, tmp_path: P
 async def test_a_model_of_other_embedding_weights_is_not_served(begin: StartEngine, tmp_path: Path) -> None:
     other = save_model(tmp_path / "data", encoder="other")
     engine = await begin()
-    await until(lambda: "No model" in (engine.ready() or ""))
+    await until(
+        lambda: f"Model {other} was trained with other embedding weights: train again" in (engine.ready() or "")
+    )
     with pytest.raises(Conflict):
         await engine.activate_model(other)
     assert engine.ready() is not None
@@ -207,7 +209,7 @@ async def test_a_model_of_an_older_version_is_not_served_and_the_log_says_what_t
     version = save_older_model(tmp_path / "data")
     engine = await begin()
     await engine.caught_up()
-    with pytest.raises(ModelNotTrained):
+    with pytest.raises(ModelNotTrained, match=f"Model {version} cannot be served: This model reads .*train again"):
         await engine.score([NEW[0]])
     (told,) = [record for record in caplog.records if version in record.message]
     assert "cannot be served: This model reads" in told.message
