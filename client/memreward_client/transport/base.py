@@ -95,9 +95,9 @@ def parse_address(url: str, api_key: str | None = None) -> Address:
     return Address(parts.scheme, shown, host, port, key)
 
 
-def json_text(request: Record | Mapping[str, Any]) -> str:
+def json_text(request: Record | Mapping[str, Any]) -> bytes:
     """The request of a call as JSON. Raises InvalidArgument for a value that JSON does not have."""
     try:
-        return json.dumps(plain(request), ensure_ascii=False, allow_nan=False)
+        return json.dumps(plain(request), ensure_ascii=False, allow_nan=False).encode()
     except (AttributeError, TypeError, ValueError) as error:
         raise InvalidArgument(f"The request cannot be written as JSON ({error}): correct its fields.") from error

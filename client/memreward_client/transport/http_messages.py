@@ -41,7 +41,7 @@ def request(call: Call[Any]) -> dict[str, Any]:
         request = {name: value for name, value in request.items() if f"{{{name}}}" not in call.path}
     if call.method == "GET":
         return {"method": "GET", "url": path, "params": plain(request)}
-    return {"method": "POST", "url": path, "content": json_text(request).encode()}
+    return {"method": "POST", "url": path, "content": json_text(request)}
 
 
 def unreachable(error: httpx.HTTPError, url: str) -> MemRewardError:

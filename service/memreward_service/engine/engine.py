@@ -201,9 +201,10 @@ class Engine:
     async def add_labels(self, labels: Sequence[Label]) -> LabelReceipt:
         """Store labels that arrive late; they count from the next memory version, and for trust as those inside a group
         (late_labels.py). Raises InvalidArgument, NotFound."""
+        labelled = await asyncio.to_thread(self._store.labelled_of, [label.rollout_id for label in labels])
         receipt = await asyncio.to_thread(self._store.add_labels, labels)
         self._follower.wake()
-        self._late_labels.add(labels)
+        self._late_labels.add(labels, labelled)
         return receipt
 
     async def list_experience(self, after: str | None, limit: int) -> ExperiencePage:

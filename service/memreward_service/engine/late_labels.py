@@ -2,14 +2,15 @@
 
 Where the rollout was predicted a while ago, its group in the window of trust gets the label. Else the stored rollouts
 of its query and training step are the group: the model is asked about them as if they came now, with the labels that
-are known. All this goes on behind the answer to the caller.
+are known; a rollout that was labelled before is left out then, because the model may have learned from its label. All
+this goes on behind the answer to the caller.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence, Set
 from dataclasses import dataclass, replace
 
 from memreward_proto.errors import MemRewardError
@@ -52,9 +53,9 @@ class LateLabels:
         self._believe = believe
         self._comparing: set[asyncio.Task[None]] = set()
 
-    def add(self, labels: Sequence[Label]) -> None:
-        """Take labels over that are stored."""
-        task = asyncio.get_running_loop().create_task(self._compare(labels), name="late-labels")
+    def add(self, labels: Sequence[Label], labelled: Set[str]) -> None:
+        """Take labels over that are stored. `labelled`: the rollouts that had a label before, by id."""
+        task = asyncio.get_running_loop().create_task(self._compare(labels, labelled), name="late-labels")
         self._comparing.add(task)
         task.add_done_callback(self._comparing.discard)
 
@@ -69,11 +70,11 @@ class LateLabels:
             task.cancel()
         await self.compared()
 
-    async def _compare(self, labels: Sequence[Label]) -> None:
+    async def _compare(self, labels: Sequence[Label], labelled: Set[str]) -> None:
         ids = {label.rollout_id for label in labels}
         try:
             queries = await asyncio.to_thread(lambda: self._store.load(self._store.query_ids_of(ids)))
-            answered = [found for experience in queries for found in self._unanswered(experience, ids)]
+            answered = [found for experience in queries for found in self._unanswered(experience, ids, labelled)]
             for begin in range(0, len(answered), GROUPS_AT_ONCE):
                 part = answered[begin : begin + GROUPS_AT_ONCE]
                 beliefs = await self._believe([stored.group for stored in part])
@@ -92,14 +93,15 @@ class LateLabels:
         except Exception:
             _log.exception("late labels were not compared with predictions")
 
-    def _unanswered(self, experience: Experience, ids: set[str]) -> list[StoredGroup]:
-        """The stored groups of those labelled rollouts that no answered group has."""
+    def _unanswered(self, experience: Experience, ids: Set[str], labelled: Set[str]) -> list[StoredGroup]:
+        """The stored groups of those rollouts, labelled for the first time, that no answered group has."""
         domain, late = Domain(filled(experience.domain)), dict[str, int | None]()
         for stored in experience.rollouts:
             rollout_id = filled(stored.id)
             if rollout_id not in ids or stored.label is None:
                 continue
-            if not self._trust.label(domain, experience.text, stored.response, rollout_id, stored.label):
+            found = self._trust.label(domain, experience.text, stored.response, rollout_id, stored.label)
+            if not found and rollout_id not in labelled:
                 late[rollout_id] = stored.step
         groups = []
         for step in dict.fromkeys(late.values()):

@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import torch
 
-from memreward_proto.errors import Conflict, ModelNotTrained, Unavailable
+from memreward_proto.errors import Conflict, ModelNotTrained, NotFound, Unavailable
 from memreward_proto.records import ModelInfo
 from memreward_service.memory.follower import RETRY_SECONDS, MemoryFollower
 from memreward_service.network.trained import ServingModel
@@ -77,14 +77,15 @@ class Serving:
 
     async def _open(self) -> None:
         """Serve the active model if there is one, then follow the store."""
-        version = await asyncio.to_thread(self._registry.active)
+        version = None
         try:
+            version = await asyncio.to_thread(self._registry.active)
             if version is not None:
                 if await self._fits(version):
                     await self._serve_after_outage(version)
                 else:
                     self._refuse(_of_other_weights(version))
-        except Conflict as error:
+        except (Conflict, NotFound) as error:
             self._refuse(f"Model {version} cannot be served: {error.message}")
         except Exception:
             _log.exception("model %s cannot be served", version)

@@ -87,6 +87,8 @@ class QueryIndex:
         """Read what `save` wrote into this index, which is empty. Raises RuntimeError (FAISS), OSError or ValueError
         where a file is missing or damaged."""
         with np.load(f"{path}.recent.npz") as recent:
+            if not np.isfinite(recent["vectors"]).all():
+                raise ValueError("a vector is not finite")
             if len(recent["rows"]):
                 self.add(recent["rows"], recent["vectors"])
         settled: Any = faiss.read_index(f"{path}.settled")

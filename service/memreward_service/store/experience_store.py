@@ -150,6 +150,11 @@ class ExperienceStore:
         with self._database.read() as connection:
             return sorted({row.query_id for row in select_rollouts(connection, rollout_ids)})
 
+    def labelled_of(self, rollout_ids: Collection[str]) -> set[str]:
+        """Which of the rollouts have a label."""
+        with self._database.read() as connection:
+            return {row.id for row in select_rollouts(connection, rollout_ids) if row.label is not None}
+
     def page(self, after: str | None, limit: int) -> list[Experience]:
         """At most `limit` queries with their rollouts, in the order of ids (by bytes), after `after`."""
         chosen = select(query).order_by(query.c.id).limit(limit)

@@ -14,7 +14,7 @@ import math
 import os
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,9 @@ from memreward_service.belief.calibration import Calibration
 from memreward_service.network.attachment import AttachRule
 from memreward_service.network.gnn import ModelConfig, RewardGNN
 from memreward_service.network.trained import TrainedModel
+
+CARD = {"created_at", "config", "calibration", "rule", "training", "metrics"}
+"""The fields of a model.json."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +67,13 @@ class ModelRegistry:
             "metrics": model.metrics,
         }
         version = _version_of(weights, card)
-        if not (self._folder / version).exists():
+        if not self._is_whole(version):
             made = self._folder / f".{version}.new"
             shutil.rmtree(made, ignore_errors=True)
             made.mkdir()
             _write(made / "weights.safetensors", weights)
             _write(made / "model.json", json.dumps(card, indent=2).encode())
+            shutil.rmtree(self._folder / version, ignore_errors=True)  # equal training gives a damaged one again
             made.rename(self._folder / version)
         return version
 
@@ -102,7 +106,7 @@ class ModelRegistry:
     def active(self) -> str | None:
         """The active version, None before the first."""
         path = self._folder / "active"
-        return path.read_text().strip() if path.exists() else None
+        return path.read_bytes().decode(errors="replace").strip() if path.exists() else None
 
     def activate(self, version: str) -> None:
         """Make `version` the active one, then drop the oldest beyond `kept`. Raises NotFound."""
@@ -149,13 +153,29 @@ class ModelRegistry:
             raise _not_found(version) from None
         except ValueError:
             raise _unusable(version, "is damaged: its model.json cannot be read") from None
+        if not _is_card(card):
+            raise _unusable(version, "is damaged: its model.json has not the fields that it needs")
         return card
+
+    def _is_whole(self, version: str) -> bool:
+        try:
+            self.load(version)
+        except (NotFound, Conflict):
+            return False
+        return True
 
 
 def _version_of(weights: bytes, card: Mapping[str, Any]) -> str:
     """The name of a model: a hash of all that a prediction depends on."""
     content = json.dumps({key: card[key] for key in ("config", "calibration", "rule")}, sort_keys=True)
     return "gnn-" + hashlib.sha256(weights + content.encode()).hexdigest()[:12]
+
+
+def _is_card(card: Any) -> bool:
+    """Whether the content of a model.json has its fields."""
+    if not isinstance(card, dict) or not card.keys() >= CARD or not isinstance(card["training"], dict):
+        return False
+    return card["training"].keys() == {each.name for each in fields(TrainingFacts)}
 
 
 def _is_finite(model: TrainedModel) -> bool:

@@ -1,11 +1,11 @@
-"""Which service a URL names."""
+"""Which service a URL names, and what a request is in JSON."""
 
 from __future__ import annotations
 
 import pytest
 
 from memreward_client.errors import InvalidArgument, InvalidUrl
-from memreward_client.transport.base import parse_address
+from memreward_client.transport.base import json_text, parse_address
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,10 @@ def test_a_key_that_no_header_can_carry_is_told_without_showing_it(key: str) -> 
     with pytest.raises(InvalidArgument) as raised:
         parse_address("http://host", key)
     assert key.strip() not in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["\ud800", float("nan")])
+def test_what_no_json_can_hold_is_an_invalid_request(text: object) -> None:
+    with pytest.raises(InvalidArgument, match="cannot be written as JSON"):
+        json_text({"text": text})
+    assert json_text({"text": "\u00e9"}) == b'{"text": "\xc3\xa9"}'

@@ -127,6 +127,21 @@ async def test_a_label_is_the_same_to_trust_inside_the_group_and_after_it(start:
     assert [(each.step, each.figures.rollouts) for each in only_stored.steps] == [(7, 3)]
 
 
+async def test_a_label_that_was_stored_before_says_nothing_of_the_predictions(start: StartEngine) -> None:
+    """The model may have learned from it: labels that are sent again, after a restart say, are no audit."""
+    engine = await start()
+    labels: list[float | None] = [*TRUTH[4][:2], None, None, None, None]
+    stored = experience_of(with_labels(ASKED[4], labels))
+    await engine.add_experience([stored])
+    await engine.score([ASKED[5]])
+    await engine.add_labels(late(stored, labels))
+    (domain,) = (await engine.trust()).domains
+    assert (domain.figures.rollouts, domain.audited) == (0, 0)
+    await engine.add_labels(late(stored, [*TRUTH[4][:3], None, None, None]))
+    (domain,) = (await engine.trust()).domains
+    assert domain.audited == 1, "only the third label is new"
+
+
 async def test_of_a_planners_labels_only_its_audit_counts(start: StartEngine) -> None:
     """By a plan, and one by one: what is asked for because it is in doubt says nothing of the others."""
     engine = await start(calibration_share=0.5, trust_min_rollouts=1)

@@ -158,6 +158,19 @@ def test_states_that_are_not_finite_are_not_loaded(
     assert "is damaged" in caplog.messages[0]
 
 
+def test_vectors_that_are_not_finite_are_not_loaded(
+    tmp_path: Path, store: ExperienceStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_snapshot(filled(store, GROUPS[:3]), tmp_path / "snapshot")
+    (file, *_) = (tmp_path / "snapshot").glob("*.recent.npz")
+    with np.load(file) as recent:
+        vectors, rows = recent["vectors"], recent["rows"]
+    vectors[0, 0] = np.nan
+    np.savez(file, vectors=vectors, rows=rows)
+    assert len(opened_memory(tmp_path / "snapshot", empty(store), store)) == 0
+    assert "is damaged" in caplog.messages[0]
+
+
 class PowerCutError(Exception):
     pass
 

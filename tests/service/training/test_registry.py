@@ -163,6 +163,9 @@ def test_another_process_may_drop_the_same_version(registry: ModelRegistry, monk
         lambda folder: (folder / "weights.safetensors").write_bytes(b"damaged"),
         lambda folder: (folder / "model.json").write_text((folder / "model.json").read_text().replace("0.5", "0.6")),
         lambda folder: (folder / "model.json").write_bytes(b"{"),
+        lambda folder: (folder / "model.json").write_bytes(b"{}"),
+        lambda folder: (folder / "model.json").write_bytes(b"[]"),
+        lambda folder: (folder / "model.json").write_text((folder / "model.json").read_text().replace("labels", "x")),
     ],
 )
 def test_a_model_whose_content_is_not_what_it_is_named_after_is_refused(
@@ -173,6 +176,20 @@ def test_a_model_whose_content_is_not_what_it_is_named_after_is_refused(
     with pytest.raises(Conflict, match=f"Model {version} is damaged.*train again") as error:
         registry.load(version)
     assert error.value.details == {"model_version": version}
+
+    other = registry.save(lively_model(2), FACTS)
+    registry.activate(other)
+    assert other in {info.model_version for info in registry.infos()}, "the others can be listed and served"
+    assert registry.save(lively_model(1), FACTS) == version
+    assert torch.equal(logits(registry.load(version)), logits(lively_model(1))), "equal training mends it"
+
+
+def test_an_active_file_that_is_no_text_names_no_model(registry: ModelRegistry, tmp_path: Path) -> None:
+    version = registry.save(lively_model(), FACTS)
+    (tmp_path / "models" / "active").write_bytes(b"\xff\xfe")
+    assert [info.active for info in registry.infos()] == [False]
+    registry.activate(version)
+    assert registry.active() == version
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
