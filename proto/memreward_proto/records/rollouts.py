@@ -10,7 +10,7 @@ from memreward_proto.records.record import Record
 
 
 class Domain(StrEnum):
-    """What kind of task a query is; it decides how answers are compared (groups/answers.py)."""
+    """What kind of task a query is; it decides how answers are compared (answers/reading.py)."""
 
     MATH = "math"
     QA = "qa"

@@ -1,7 +1,7 @@
 """READ FIRST. The engine: everything the service can do, with no transport in it; both transports call these methods.
 
 The life of a request is `score`, in order: a permit (admission.py), the texts split into thinking, answer and key
-(groups/answers.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and
+(answers/reading.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and
 scored (scorer.py: the rooms memory, network, belief), compared with the labels that came along (trust/trust.py). The
 life of a rollout that is sent alone is `submit`: it waits for its group (the room rendezvous), which then goes the same
 way. The life of experience is `add_experience`: stored, answered, then taken into memory (memory/follower.py).

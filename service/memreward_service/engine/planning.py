@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from memreward_proto.records import Group, LabelCharge, PlannedLabel, SampledRollout
 from memreward_service.belief.posterior import GroupBelief, agreement_probability, belief_about
-from memreward_service.groups.batch import parse_group
+from memreward_service.groups.batch import parse_groups
 from memreward_service.labels.audit import NO_AUDIT, PlannedAudits
 from memreward_service.labels.planner import LabelChoice, audit_rate, audit_sample, label_plan, open_group, with_audit
 from memreward_service.labels.requests import LabelRequests
@@ -60,5 +60,5 @@ class LabelPlanning:
 
 def beliefs_by_agreement(groups: Sequence[Group]) -> tuple[GroupBelief, ...]:
     """What is believed of groups before any model is trained."""
-    parsed = [parse_group(group.query, group.rollouts) for group in groups]
+    parsed = parse_groups([(group.query, group.rollouts) for group in groups])
     return tuple(belief_about(group, agreement_probability(group)) for group in parsed)

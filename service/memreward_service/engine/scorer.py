@@ -24,7 +24,7 @@ from memreward_service.batching import Batcher
 from memreward_service.belief.posterior import GroupBelief, belief_about
 from memreward_service.belief.rewards import predictions
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.groups.batch import ParsedGroup, group_batch, parse_group
+from memreward_service.groups.batch import ParsedGroup, group_batch, parse_groups
 from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory, NearQuery
 from memreward_service.network.graph import experience_graph
@@ -92,7 +92,7 @@ class Scorer:
 
 
 def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:
-    return tuple(parse_group(group.query, group.rollouts) for group in groups)
+    return tuple(parse_groups([(group.query, group.rollouts) for group in groups]))
 
 
 def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory, settings: Settings) -> list[Reply]:

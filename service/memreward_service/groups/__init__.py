@@ -1,6 +1,6 @@
-"""Groups of rollouts, pure: answers and their keys, behaviour of programs, batches, features.
+"""Groups of rollouts, pure: behaviour of programs, batches, features.
 
 The trainer may import this room.
 """
 
-__all__ = ["answers", "batch", "behaviour", "datasets", "deduced", "features", "math_answers"]
+__all__ = ["batch", "behaviour", "datasets", "deduced", "features"]

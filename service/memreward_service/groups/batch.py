@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from memreward_proto.records import Domain, Query, Rollout
+from memreward_service.answers.reading import Reading, read_groups
 from memreward_service.arrays import Vectors
-from memreward_service.groups.answers import ParsedRollout, parse_rollout
 from memreward_service.groups.behaviour import ComparedBehaviour, compared
 
 
@@ -22,7 +22,7 @@ class ParsedGroup:
 
     query: Query
     rollouts: tuple[Rollout, ...]
-    parsed: tuple[ParsedRollout, ...]
+    parsed: tuple[Reading, ...]
     behaviours: tuple[ComparedBehaviour | None, ...]
 
     @property
@@ -38,15 +38,29 @@ class ParsedGroup:
         return self.query.domain != Domain.TEXT and (self.query.domain != Domain.CODE or known)
 
 
+def parse_groups(groups: Sequence[tuple[Query, Sequence[Rollout]]]) -> list[ParsedGroup]:
+    """Read every rollout of queries. What programs did becomes their answer key, unless the caller gave one.
+
+    It may wait for other processes (answers/math_values.py), so it does not run on an event loop.
+    """
+    return [
+        _parsed_group(query, tuple(rollouts), readings)
+        for (query, rollouts), readings in zip(groups, read_groups(groups), strict=True)
+    ]
+
+
 def parse_group(query: Query, rollouts: Sequence[Rollout]) -> ParsedGroup:
-    """Split every rollout of one query. What programs did becomes their answer key, unless the caller gave one."""
+    """`parse_groups` of one query."""
+    return parse_groups([(query, rollouts)])[0]
+
+
+def _parsed_group(query: Query, rollouts: tuple[Rollout, ...], readings: Sequence[Reading]) -> ParsedGroup:
     behaviours = compared([rollout.behaviour for rollout in rollouts])
     parsed = tuple(
-        replace(split, answer_key=behaviour.key) if behaviour is not None and rollout.answer_key is None else split
-        for rollout, behaviour in zip(rollouts, behaviours, strict=True)
-        for split in (parse_rollout(query, rollout),)
+        replace(reading, answer_key=behaviour.key) if behaviour is not None and rollout.answer_key is None else reading
+        for rollout, reading, behaviour in zip(rollouts, readings, behaviours, strict=True)
     )
-    return ParsedGroup(query, tuple(rollouts), parsed, tuple(behaviours))
+    return ParsedGroup(query, rollouts, parsed, tuple(behaviours))
 
 
 @dataclass(frozen=True, slots=True)

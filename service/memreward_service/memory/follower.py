@@ -21,7 +21,7 @@ from memreward_proto.errors import MemRewardError
 from memreward_proto.records import Domain, Experience, filled
 from memreward_service.arrays import Vectors
 from memreward_service.embedding.embedder import Embedder
-from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_group
+from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_groups
 from memreward_service.memory.memory import Memory, grown
 from memreward_service.memory.snapshot import write_snapshot
 from memreward_service.network.trained import ServingModel, states_of
@@ -184,6 +184,6 @@ async def embedded(
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[GroupBatch, list[ParsedGroup]]:
     """Stored queries as arrays, their vectors from the durable store where it has them; and the queries as they are."""
-    groups = await asyncio.to_thread(lambda: [parse_group(e, e.rollouts) for e in experiences])
+    groups = await asyncio.to_thread(parse_groups, [(e, e.rollouts) for e in experiences])
     vectors = await embedder.embed_durable([text for group in groups for text in group.texts], progress)
     return await asyncio.to_thread(group_batch, groups, vectors), groups

@@ -34,7 +34,7 @@ from memreward_proto.records import (
 from memreward_service.demo.process import HOST, ServiceProcess, free_port
 from memreward_service.demo.rollouts import draw_rollouts
 from memreward_service.engine.engine import Engine
-from memreward_service.groups.batch import group_batch, parse_group
+from memreward_service.groups.batch import group_batch, parse_groups
 from memreward_service.settings import Settings
 from memreward_service.store import with_ids
 from memreward_trainer.bench.one_by_one import one_by_one_timings
@@ -105,8 +105,8 @@ async def _fill(engine: Engine, stored: Sequence[Experience]) -> None:
 
 async def _published(engine: Engine, stored: Sequence[Experience], groups: Sequence[Group], repeats: int) -> Timing:
     """The baseline: see published_procedure.py."""
-    parsed = [parse_group(e, e.rollouts) for e in stored]
-    parsed += [parse_group(group.query, group.rollouts) for group in groups]
+    parsed = parse_groups([(e, e.rollouts) for e in stored])
+    parsed += parse_groups([(group.query, group.rollouts) for group in groups])
     batch = group_batch(parsed, await engine.embed([text for group in parsed for text in group.texts]))
     network = WholeGraphNetwork(batch.query_vectors.shape[1]).eval()
     nodes = {"query": batch.query_vectors, "thinking": batch.thinking_vectors, "answer": batch.answer_vectors}

@@ -19,7 +19,7 @@ from rich.table import Table
 from memreward_proto.errors import InvalidArgument
 from memreward_proto.records import Experience
 from memreward_service.embedding.encoder import SentenceEncoder
-from memreward_service.groups.batch import parse_group
+from memreward_service.groups.batch import parse_groups
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 from memreward_trainer.evaluation.comparison import compared
@@ -153,7 +153,7 @@ def _runs(
     encoder = StoredEncoder(
         SentenceEncoder(settings.embedding_model, settings.device, settings.embedding_batch_size), store
     )
-    texts = [text for experience in queries for text in parse_group(experience, experience.rollouts).texts]
+    texts = [text for group in parse_groups([(e, e.rollouts) for e in queries]) for text in group.texts]
     runs: list[Figures] = []
     with _bars(console) as bars:
         embedding = bars.add_task("embedding texts (kept for the next run)", total=len(set(texts)))

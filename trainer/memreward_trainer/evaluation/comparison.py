@@ -16,7 +16,7 @@ from memreward_service.belief.metrics import reward_metrics
 from memreward_service.belief.posterior import GroupBelief
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.engine.engine import Engine
-from memreward_service.groups.batch import GroupBatch, group_batch, parse_group
+from memreward_service.groups.batch import GroupBatch, group_batch, parse_groups
 from memreward_service.settings import Settings
 from memreward_trainer.evaluation.baselines import BASELINES, Probability
 from memreward_trainer.evaluation.splits import Split, flat
@@ -111,5 +111,5 @@ def _probability(prediction: Prediction) -> float:
 
 
 def _batch(experience: Sequence[Experience], encoder: Encoder) -> GroupBatch:
-    groups = [parse_group(e, e.rollouts) for e in experience]
+    groups = parse_groups([(e, e.rollouts) for e in experience])
     return group_batch(groups, encoder.encode([text for group in groups for text in group.texts]))

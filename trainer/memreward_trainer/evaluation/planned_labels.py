@@ -20,7 +20,7 @@ from memreward_service.arrays import Floats
 from memreward_service.belief.metrics import auc
 from memreward_service.belief.posterior import GroupBelief, agreement_probability, belief_about
 from memreward_service.embedding.encoder import Encoder
-from memreward_service.groups.batch import parse_group
+from memreward_service.groups.batch import parse_groups
 from memreward_service.labels.planner import OpenGroup, audit_rate, label_plan, with_audit
 from memreward_trainer.evaluation.comparison import Progress, engine_beliefs, engine_probabilities
 from memreward_trainer.evaluation.splits import Split, flat, only_labels
@@ -142,7 +142,7 @@ def _split(queries: Sequence[Experience], known: Known) -> Split:
 
 
 def _by_agreement(queries: Sequence[Experience]) -> list[GroupBelief]:
-    parsed = (parse_group(e, e.rollouts) for e in queries)
+    parsed = parse_groups([(e, e.rollouts) for e in queries])
     return [belief_about(group, agreement_probability(group)) for group in parsed]
 
 

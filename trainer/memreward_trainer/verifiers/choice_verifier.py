@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.groups.answers import parse_rollout
+from memreward_service.answers.reading import read_rollout
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 
 
@@ -24,4 +24,4 @@ class ChoiceVerifier:
 
 
 def _choice(query: str, rollout: Rollout) -> str | None:
-    return parse_rollout(Query(query, "", Domain.QA), rollout).answer_key
+    return read_rollout(Query(query, "", Domain.QA), rollout).answer_key

@@ -14,7 +14,7 @@ import logging
 from typing import Any
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.groups.answers import parse_rollout
+from memreward_service.answers.reading import read_rollout
 from memreward_trainer.sandbox.answers import Answer, AnswerKind
 from memreward_trainer.sandbox.isolation import SandboxUnavailable
 from memreward_trainer.sandbox.launch import python_command
@@ -94,7 +94,7 @@ class CodeVerifier:
 
 def python_program(response: str, answer: str | None = None) -> str:
     """The program in a response: its last fenced block, else the whole text; or the answer that was given."""
-    return parse_rollout(Query("", "", Domain.CODE), Rollout(response)).answer if answer is None else answer
+    return read_rollout(Query("", "", Domain.CODE), Rollout(response)).answer if answer is None else answer
 
 
 def script_tests(test: str) -> list[tuple[str, str]]:

@@ -14,8 +14,8 @@ from contextlib import asynccontextmanager
 from typing import Any, Self
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.groups.answers import parse_rollout
-from memreward_service.groups.math_answers import math_key
+from memreward_service.answers.math_values import math_key
+from memreward_service.answers.reading import read_rollout
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 
 LONGEST_ANSWER = 1_000
@@ -30,7 +30,7 @@ WORKER = (sys.executable, "-m", "memreward_trainer.verifiers.math_worker")
 
 
 class MathVerifier:
-    """Equal by the engine's answer key (groups/answers.py), else by math-verify in one of a few processes.
+    """Equal by the engine's answer key (answers/reading.py), else by math-verify in one of a few processes.
 
     A comparison that hangs costs its own process only. Use it as an async context manager, or call `close`.
     """
@@ -51,7 +51,7 @@ class MathVerifier:
         """Right or wrong by value; cannot say without a reference, or where the value of an answer is unclear."""
         if attempt.ground_truth is None or not (wanted := math_key(attempt.ground_truth)):
             return cannot_say("the query has no reference answer")
-        parsed = parse_rollout(Query("", "", Domain.MATH), Rollout(attempt.response, answer=attempt.answer))
+        parsed = read_rollout(Query("", "", Domain.MATH), Rollout(attempt.response, answer=attempt.answer))
         if parsed.answer_key is None:
             return wrong("the response gives no answer")
         if parsed.answer_key == wanted:

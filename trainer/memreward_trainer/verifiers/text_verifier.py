@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.groups.answers import parse_rollout, text_key
+from memreward_service.answers.reading import read_rollout
+from memreward_service.answers.words import text_key
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 
 
@@ -17,7 +18,7 @@ class TextVerifier:
         accepted = references(attempt.ground_truth)
         if not accepted:
             return cannot_say("the query has no reference answer")
-        answer = parse_rollout(Query("", "", Domain.TEXT), Rollout(attempt.response, answer=attempt.answer)).answer
+        answer = read_rollout(Query("", "", Domain.TEXT), Rollout(attempt.response, answer=attempt.answer)).answer
         if not answer.strip():
             return wrong("the response gives no answer")
         if text_key(answer) in map(text_key, accepted):

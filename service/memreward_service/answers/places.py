@@ -24,7 +24,6 @@ _STATEMENT_OR_A = re.compile(
 )
 _OPENING = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _BRACE = re.compile(r"\\.|[{}]")
-_FENCE = re.compile(r"^[ \t]*```[ \t]*([\w+#.-]*)[^\n]*\n(.*?)(?:^[ \t]*```[ \t]*$|\Z)", re.DOTALL | re.MULTILINE)
 
 
 class Mark(Enum):
@@ -45,20 +44,6 @@ class FinalAnswer:
     answer: str
     mark: Mark
     language: str = ""
-
-
-def split_thinking(response: str) -> tuple[str | None, str]:
-    """(what stands in <think> tags, what follows them); None without tags.
-
-    A response that was cut inside its thinking has nothing after it.
-    """
-    head, closing, rest = response.rpartition("</think>")
-    if closing:
-        return head.replace("<think>", "", 1).strip(), rest.strip()
-    before, opening, thinking = response.partition("<think>")
-    if opening and not before.strip():
-        return thinking.strip(), ""
-    return None, response.strip()
 
 
 def boxed_answer(text: str) -> FinalAnswer | None:
@@ -95,16 +80,6 @@ def last_line(text: str) -> FinalAnswer:
     """The last line that is not blank."""
     before, _, line = text.rstrip().rpartition("\n")
     return FinalAnswer(before.strip(), line.strip(), Mark.POSITION)
-
-
-def last_code(text: str) -> FinalAnswer:
-    """The last fenced block; without a fence the whole text."""
-    last = None
-    for match in _FENCE.finditer(text):
-        last = match
-    if last is None:
-        return FinalAnswer("", text, Mark.POSITION)
-    return FinalAnswer(text[: last.start()].strip(), last[2], Mark.BOX, last[1].lower())
 
 
 def _closing_brace(text: str, inside: int) -> int | None:

@@ -10,15 +10,17 @@ from pathlib import Path
 import pytest
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.groups.answers import ParsedRollout, code_key, parse_rollout, text_key
-from memreward_service.groups.math_answers import math_key
+from memreward_service.answers.math_values import math_key
+from memreward_service.answers.programs import code_key
+from memreward_service.answers.reading import Reading, read_rollout
+from memreward_service.answers.words import text_key
 
 ROLLOUTS = Path(__file__).resolve().parents[4] / "shared" / "data"
 CHOICES = "Where is water kept?\nA. ocean\nB. water cooler\nC. cabinet\nD. a dog\nE. ice cream"
 
 
-def parsed(response: str, domain: Domain = Domain.MATH, text: str = "How many?", **given: str) -> ParsedRollout:
-    return parse_rollout(Query(text, "q", domain), Rollout(response, **given))
+def parsed(response: str, domain: Domain = Domain.MATH, text: str = "How many?", **given: str) -> Reading:
+    return read_rollout(Query(text, "q", domain), Rollout(response, **given))
 
 
 def choice(response: str) -> str | None:
@@ -168,7 +170,7 @@ def test_code_key_ignores_comments_and_spacing_but_not_strings() -> None:
 
 def test_what_the_caller_gives_wins() -> None:
     result = parsed("think \\boxed{1}", thinking="T", answer="\\boxed{2.0}", answer_key="K")
-    assert result == ParsedRollout("T", "\\boxed{2.0}", "K")
+    assert result == Reading("T", "\\boxed{2.0}", "K")
     assert parsed("think \\boxed{1}", answer="\\boxed{2.0}").answer_key == "2"
     assert parsed("think \\boxed{1}", answer="3").thinking == "think \\boxed{1}"
 
@@ -236,10 +238,10 @@ def test_equal_keys_have_equal_labels(dataset: str, mixed: int, right_but_other:
         for line in lines:
             row = json.loads(line)
             query = Query(row["query"], row["id"], Domain(row["domain"]), dataset)
-            reference = parse_rollout(query, Rollout("", answer=row["ground_truth"] or "")).answer_key
+            reference = read_rollout(query, Rollout("", answer=row["ground_truth"] or "")).answer_key
             labels: dict[str | None, set[int]] = defaultdict(set)
             for rollout in row["rollouts"]:
-                key = parse_rollout(query, Rollout(rollout["response"])).answer_key
+                key = read_rollout(query, Rollout(rollout["response"])).answer_key
                 labels[key].add(rollout["label"])
                 others += reference is not None and key != reference and rollout["label"] == 1
                 same += reference is not None and key == reference and rollout["label"] == 0

@@ -8,8 +8,11 @@ decimals.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from fractions import Fraction
-from itertools import pairwise
+
+from memreward_service.answers.places import FinalAnswer, Mark
+from memreward_service.answers.sentences import NUMBER, concluding_number
 
 MAX_DIGITS = 60
 """Digits or powers of ten beyond which an answer is compared as text: a rational of that size costs time."""
@@ -17,12 +20,8 @@ LONGEST = 1_000
 """Characters beyond which an answer is compared as text without a look at its structure."""
 
 _PLAIN = re.compile(r"-?\d{1,60}\Z")
-_NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
-_VALUE = re.compile(rf"([-+]?)\s*({_NUMBER})(?:e([-+]?\d{{1,9}})(?![a-z]))?(?:\s*/\s*({_NUMBER}))?", re.IGNORECASE)
+_VALUE = re.compile(rf"([-+]?)\s*({NUMBER})(?:e([-+]?\d{{1,9}})(?![a-z]))?(?:\s*/\s*({NUMBER}))?", re.IGNORECASE)
 _MIXED = re.compile(r"([-+]?)\s*(\d+)\s+(\d+)\s*/\s*(\d+)")
-_IN_PROSE = re.compile(rf"(?<![\w.])-?[$€£¥]?(?:{_NUMBER})(?:/\d+(?![\d/]))?")
-_MONEY = re.compile(r"[$€£¥]")
-_CONDITION = re.compile(r"\s(?:in|for|from|after|over|during|within|if|when|per|every)\s", re.IGNORECASE)
 _CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):00(?![\d:])")
 _UNITS = re.compile(r"(?:\s*[^\W\d_]{2,}+['’]?|\s+[a-zA-Z](?![\w^])|\s*[-/,.()]\s*)*+(?:\s*\^\{?[23]\}?)?[\s.,;:!]*\Z")
 _ATTACHED_UNIT = re.compile(
@@ -46,6 +45,14 @@ _FRACTION = re.compile(r"\\[dtc]?frac\s*\{\s*(-?)\s*([\d.,]+)\s*\}\s*\{\s*([\d.,
 _POWER = re.compile(r"(?:(?<=\d)\s*(\\times|\\cdot|\*|x)\s*)?(?<![\d.])10\s*\^\s*(?:\{\s*(-?\d+)\s*\}|(-?\d+))")
 _BRACELESS_ROOT = re.compile(r"\\sqrt\s*([0-9a-zA-Z])")
 _ONLY_WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s,.'’\-]+[^\W\d_]+)*")
+
+
+def group_keys(groups: Sequence[Sequence[FinalAnswer]]) -> list[list[str]]:
+    """The key of every answer, group by group: equal inside a group for answers of one value."""
+    return [
+        [prose_key(final.answer) if final.mark is Mark.STATEMENT else math_key(final.answer) for final in group]
+        for group in groups
+    ]
 
 
 def math_key(answer: str) -> str:
@@ -73,25 +80,6 @@ def prose_key(answer: str) -> str:
         elif last := concluding_number(cleaned):
             return math_key(last[1])
     return str(value) if value is not None else _expression(cleaned)
-
-
-def concluding_number(text: str) -> tuple[int, str] | None:
-    """The place and the spelling of the number that a sentence ends up with.
-
-    The last one after the last `=`; else the last sum of money; else the last one that does not belong to a
-    condition (`15` in `she drinks 15 gallons in 30 days`).
-    """
-    start = text.rfind("=") + 1
-    numbers = list(_IN_PROSE.finditer(text, start)) or list(_IN_PROSE.finditer(text))
-    if not numbers:
-        return None
-    money = [number for number in numbers if _MONEY.search(number[0])]
-    chosen = (money or numbers)[-1]
-    for earlier, number in pairwise(numbers):
-        if not money and _CONDITION.search(text, earlier.end(), number.start()):
-            chosen = earlier
-            break
-    return chosen.start(), chosen.group().rstrip(".")
 
 
 def number_key(token: str) -> str | None:

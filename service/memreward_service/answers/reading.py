@@ -1,0 +1,105 @@
+"""How a rollout is read: its thinking, its final answer, and the key in which equal answers agree.
+
+READ FIRST `read_groups`. Two stages: where the final answer stands (responses.py, places.py, sentences.py,
+programs.py), then what its value is (math_values.py, choices.py, programs.py, words.py). What the caller gave wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from memreward_proto.records import Domain, Query, Rollout, filled
+from memreward_service.answers.choices import choice_key, options
+from memreward_service.answers.math_values import group_keys
+from memreward_service.answers.places import FinalAnswer, Mark, boxed_answer, last_line, stated_answer
+from memreward_service.answers.programs import code_key, last_code
+from memreward_service.answers.responses import split_response
+from memreward_service.answers.sentences import concluding_number
+from memreward_service.answers.words import text_key
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a rollout says. `answer_key` is None without an answer: it agrees with nobody."""
+
+    thinking: str
+    answer: str
+    answer_key: str | None
+
+
+def read_groups(groups: Sequence[tuple[Query, Sequence[Rollout]]]) -> list[tuple[Reading, ...]]:
+    """The readings of every rollout, group by group.
+
+    The thinking is what stands in <think> tags, else the text before the statement of the final answer, else
+    the whole response.
+    """
+    placed = [[_placed(query, rollout) for rollout in rollouts] for query, rollouts in groups]
+    finals = [[final for _, final in group] for group in placed]
+    domains = [Domain(filled(query.domain)) for query, _ in groups]
+    math = iter(group_keys([group for group, domain in zip(finals, domains, strict=True) if domain is Domain.MATH]))
+    keys = [
+        next(math) if domain is Domain.MATH else [_key(domain, query.text, final) for final in group]
+        for (query, _), group, domain in zip(groups, finals, domains, strict=True)
+    ]
+    return [
+        tuple(
+            _reading(rollout, thinking, final, key)
+            for rollout, (thinking, final), key in zip(rollouts, placed_group, group_key, strict=True)
+        )
+        for (_, rollouts), placed_group, group_key in zip(groups, placed, keys, strict=True)
+    ]
+
+
+def read_rollout(query: Query, rollout: Rollout) -> Reading:
+    """The reading of one rollout by itself."""
+    return read_groups([(query, [rollout])])[0][0]
+
+
+def _reading(rollout: Rollout, thinking: str, final: FinalAnswer, read_key: str) -> Reading:
+    key = rollout.answer_key if rollout.answer_key is not None else read_key
+    return Reading(
+        thinking=rollout.thinking if rollout.thinking is not None else thinking,
+        answer=rollout.answer if rollout.answer is not None else final.answer,
+        answer_key=key if key.strip() else None,
+    )
+
+
+def _placed(query: Query, rollout: Rollout) -> tuple[str, FinalAnswer]:
+    """The thinking and where the final answer stands. A response that never left its thinking has only what it
+    boxed or stated there."""
+    domain = Domain(filled(query.domain))
+    tagged, rest = split_response(rollout.response)
+    if rollout.answer is not None:
+        final = _given(domain, rollout.answer)
+        return (tagged if tagged is not None else rollout.response.strip()), final
+    final = _final_answer(domain, rest, tagged)
+    return (tagged if tagged is not None else final.before or rest), final
+
+
+def _given(domain: Domain, answer: str) -> FinalAnswer:
+    if domain is Domain.CODE:
+        return last_code(answer)
+    return boxed_answer(answer) or FinalAnswer("", answer.strip(), Mark.BOX)
+
+
+def _final_answer(domain: Domain, rest: str, tagged: str | None) -> FinalAnswer:
+    if domain is Domain.CODE:
+        return last_code(rest)
+    stated = stated_answer(rest or tagged or "", lone_letter=domain is Domain.MATH)
+    if stated is not None:
+        return stated
+    line = last_line(rest)
+    if domain is not Domain.MATH:
+        return line
+    if (number := concluding_number(line.answer)) is not None:
+        return FinalAnswer(line.before, number[1], Mark.POSITION)
+    if (number := concluding_number(rest)) is not None:
+        return FinalAnswer(rest[: number[0]].strip(), number[1], Mark.POSITION)
+    return line
+
+
+def _key(domain: Domain, query_text: str, final: FinalAnswer) -> str:
+    if domain is Domain.QA:
+        return choice_key(options(query_text), final)
+    return code_key(final.answer, final.language) if domain is Domain.CODE else text_key(final.answer)
