@@ -100,6 +100,38 @@ def evaluate(
     )  # fmt: skip
 
 
+@app.command("answers")
+def answers(
+    file: ExistingFile,
+    disagree: Annotated[
+        bool, typer.Option("--disagree", help="List the rollouts whose labels do not fit the reading.")
+    ] = False,
+    query: Annotated[str | None, typer.Option(help="Only the query with this id.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Show every row, however many there are.")] = False,
+    output: Annotated[Path | None, typer.Option(dir_okay=False, help="Write every reading as JSON Lines too.")] = None,
+    no_behaviour: Annotated[
+        bool, typer.Option("--no-behaviour", help="Compare programs by their text, and run none of them.")
+    ] = False,
+) -> None:
+    """Show how the final answer of every rollout is read: the answer, its key and the rule that found it.
+
+    Needs no service.
+
+    With labels in the file, --disagree lists the keys that have right and wrong labels, and the right answers of one
+    query that have several keys: there the reading is wrong, or the label is.
+
+    \b
+    Examples:
+      memreward answers rollouts.jsonl
+      memreward answers rollouts.jsonl --query gsm8k-17
+      memreward answers rollouts.jsonl --disagree
+      memreward answers rollouts.jsonl --all --output readings.jsonl
+    """
+    with needs_extra("service"):
+        from memreward_trainer.evaluation.answers import answers as show
+    show(file, disagree=disagree, query_id=query, every=every, output=output, behaviour=not no_behaviour)
+
+
 @app.command("bench")
 def bench(
     output: Annotated[Path | None, typer.Option(help="Write the timings as JSON too.")] = None,

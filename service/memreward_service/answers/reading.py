@@ -26,6 +26,8 @@ class Reading:
     thinking: str
     answer: str
     answer_key: str | None
+    rule: str
+    """The rule that found the final answer."""
 
 
 def read_groups(groups: Sequence[tuple[Query, Sequence[Rollout]]]) -> list[tuple[Reading, ...]]:
@@ -62,6 +64,7 @@ def _reading(rollout: Rollout, thinking: str, final: FinalAnswer, read_key: str)
         thinking=rollout.thinking if rollout.thinking is not None else thinking,
         answer=rollout.answer if rollout.answer is not None else final.answer,
         answer_key=key if key.strip() else None,
+        rule=final.mark.value,
     )
 
 
