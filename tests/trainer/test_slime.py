@@ -20,7 +20,7 @@ from serving import serving
 class Sample:
     """The fields of slime's Sample that a reward may rest on."""
 
-    group_index: int
+    group_index: int | None
     response: str
     prompt: Any = "a?"
     label: str | None = "42"
@@ -54,6 +54,16 @@ async def test_samples_of_a_group_are_scored_together_in_their_order(url: str, s
         ("b?", "sums", 2),
     ]
     assert all(rollout.label is None for group in groups for rollout in group.rollouts)
+
+
+@pytest.mark.parametrize("index", [None, 0])
+async def test_two_prompts_are_never_one_group(url: str, service: tuple[str, FakeEngine], index: int | None) -> None:
+    samples = [Sample(index, "123456", "3 + 4?"), Sample(index, "1", "5 + 1?"), Sample(index, "2", "3 + 4?")]
+    assert await custom_rm(arguments(url), samples) == [1.0, 0.0, 0.0]
+    assert [(group.query.text, len(group.rollouts)) for group in service[1].scored[-1]] == [
+        ("3 + 4?", 2),
+        ("5 + 1?", 1),
+    ]
 
 
 async def test_a_rendered_chat_has_its_query_in_the_metadata(url: str, service: tuple[str, FakeEngine]) -> None:

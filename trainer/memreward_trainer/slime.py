@@ -26,8 +26,8 @@ TALLY = Tally()
 async def custom_rm(args: Any, sample: Any, **_: Any) -> Any:
     """The reward of a sample, or of a list of samples in its order, as slime asks for with --group-rm.
 
-    Samples with one `group_index` are scored together. A single sample is a group of one, which takes groups of one
-    (--n-samples-per-prompt 1).
+    Samples with one `group_index` and one query are scored together. A single sample is a group of one, which takes
+    groups of one (--n-samples-per-prompt 1).
 
     Raises:
         NotScored: a sample could not be scored and no number is stated; slime ends with it.
@@ -48,12 +48,12 @@ async def _rewards(args: Any, samples: Sequence[Any]) -> list[float | None]:
     rule = UnscoredRule.parse(getattr(args, "memreward_on_unscored", "raise"), can_mask=False)
     url = getattr(args, "memreward_url", None) or getattr(args, "rm_url", None)
     client, deadline = async_client(Connection.named(url)), float(getattr(args, "memreward_deadline_seconds", 600.0))
-    places: dict[Any, list[int]] = {}
+    # The query is part of the key: slime gives no group_index in some paths, and two prompts are never one group.
+    places: dict[tuple[Any, Query], list[int]] = {}
     for place, sample in enumerate(samples):
-        places.setdefault(sample.group_index, []).append(place)
+        places.setdefault((sample.group_index, _query(args, sample)), []).append(place)
     groups = [
-        Group(_query(args, samples[group[0]]), [Rollout(samples[place].response) for place in group])
-        for group in places.values()
+        Group(query, [Rollout(samples[place].response) for place in group]) for (_, query), group in places.items()
     ]
     found = rewards(await score_groups(client, groups, deadline), rule, TALLY)
     order = [place for group in places.values() for place in group]

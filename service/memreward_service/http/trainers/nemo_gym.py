@@ -28,7 +28,7 @@ from memreward_service.http.examples import body_example, error_responses
 from memreward_service.http.middleware import while_connected
 from memreward_service.http.routes import engine_of, settings_of
 from memreward_service.http.trainers.bodies import GymBody, GymMetricsBody, GymMetricsReply, GymVerifyReply
-from memreward_service.http.trainers.chat_text import message_text, query_text, response_text
+from memreward_service.http.trainers.chat_text import message_text, model_text, query_text, response_text
 from memreward_service.http.trainers.openrlhf_slime import KEY_CHECK, given_rewards
 from memreward_service.request_metrics import count_reward, count_scored
 from memreward_service.requests import validation
@@ -131,8 +131,9 @@ async def _answer(request: Request, body: GymBody, settings: Settings) -> Predic
 
 
 def _rollout(output: list[dict[str, Any]]) -> Rollout:
-    """The messages of the assistant are the response, its reasoning items the thinking."""
-    messages = [message_text(item.get("content")) for item in output if item.get("type", "message") == "message"]
+    """The messages of the assistant are the response, its reasoning items the thinking; what a user or a tool says
+    among them is neither."""
+    messages = [item for item in output if item.get("type", "message") == "message"]
     thoughts = [
         text
         for item in output
@@ -140,4 +141,4 @@ def _rollout(output: list[dict[str, Any]]) -> Rollout:
         for part in ("summary", "content")
         if (text := message_text(item.get(part)))
     ]
-    return Rollout(response_text("\n".join(messages)), "\n".join(thoughts) or None)
+    return Rollout(response_text(model_text(messages)), "\n".join(thoughts) or None)

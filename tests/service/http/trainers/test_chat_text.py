@@ -68,6 +68,13 @@ def test_the_tokens_that_end_a_response_are_no_part_of_it(end: str) -> None:
         ("a", "ab", None),
         ("xab", "ab", None),
         ("", "a", None),
+        (
+            "<|vision_start|><|image_pad|><|image_pad|><|vision_end|>2?A: 4",
+            "<|vision_start|><|image_pad|><|vision_end|>2?A:",
+            " 4",
+        ),
+        ("<img><IMG_CONTEXT><IMG_CONTEXT></img>\n2? 4", "<image>\n2?", " 4"),
+        ("<|image_pad|><|image_pad|>3? 4", "<|image_pad|>2?", None),
     ],
 )
 def test_what_follows_a_prompt(whole: str, prompt: str, rest: str | None) -> None:

@@ -72,6 +72,13 @@ def test_without_a_group_size_a_rollout_is_scored_alone(address: Address, task: 
     assert group.query.domain is (Domain.TEXT if task is None else Domain.MATH)
 
 
+def test_what_a_user_or_a_tool_says_is_no_part_of_the_response(address: Address) -> None:
+    said = [("assistant", "It is 12."), ("user", "Or maybe 30?"), ("tool", "31")]
+    output = [{"type": "message", "role": role, "content": text} for role, text in said]
+    assert post(address, "/verify", row(memreward={"domain": "math"}, response={"output": output})).status_code == 200
+    assert address.engine.scored[0][0].rollouts == (Rollout("It is 12."),)
+
+
 def test_with_observability_on_paths_have_a_prefix(address: Address) -> None:
     assert post(address, "/ng-rollout/3-0/verify", row()).json()["reward"] == 1.0
     assert post(address, "/ng-rollout/3-0/seed_session", row()).json() == {}
