@@ -261,7 +261,8 @@ PADS = (
     *("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>", "<|vision_pad|>"),  # Qwen-VL
     *("<IMG_CONTEXT>", "<|image|>", "<|video|>", "<|audio|>", "<|image_start|>", "<|image_end|>", "<|patch|>"),
     *("<|tile_x_separator|>", "<|tile_y_separator|>", "<image_soft_token>", "<start_of_image>", "<end_of_image>"),
-    *("[IMG]", "[IMG_BREAK]", "[IMG_END]", "<|begin_of_image|>", "<|end_of_image|>"),  # Pixtral, GLM-V
+    *("[IMG]", "[IMG_BREAK]", "[IMG_END]"),  # Pixtral
+    *("<|begin_of_image|>", "<|end_of_image|>"),  # GLM-V
     *("<|media_start|>", "<|media_content|>", "<|media_pad|>", "<|media_end|>"),  # Kimi-VL
     *("<|AUDIO|>", "<|audio_bos|>", "<|audio_eos|>", "<|audio_start|>", "<|audio_end|>", "<|audio_pad|>"),
     *("<image_placeholder>", "<fake_token_around_image>", "<global-img>", "<|placeholder|>", "<|IMAGE|>"),

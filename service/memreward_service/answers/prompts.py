@@ -15,13 +15,17 @@ from memreward_service.answers.chat_templates import MODEL_ROLES, PADS, UNSPOKEN
 from memreward_service.answers.turns import LONGEST, rendered_turns
 
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text", "summary_text", "reasoning_text"})
-_PAD = "|".join(map(re.escape, PADS)) + r"|<\|(?:image|audio|video)_\d{1,3}\|>|<row_\d{1,2}_col_\d{1,2}>"
-_PADS = re.compile(rf"(?:{_PAD})")
+_ANGLED = "|".join(re.escape(pad[1:]) for pad in PADS if pad.startswith("<"))
+_PAD = (
+    rf"<(?=[|A-Za-z])(?:{_ANGLED}|\|(?:image|audio|video)_\d{{1,3}}\|>|row_\d{{1,2}}_col_\d{{1,2}}>)"
+    r"|\[IMG(?:_BREAK|_END)?\]"
+)
+_PADS = re.compile(_PAD)
 _LONE_PADS = re.compile(
     rf"^[ \t]*+(?:(?:{'|'.join(map(re.escape, WORD_PADS))})[ \t]*+)++$\n?|^(?:<image>)++|(?<!<image>)(?:<image>)++$",
     re.MULTILINE,
 )
-GAP = re.compile(rf"\s++|{_PAD}|{'|'.join(map(re.escape, WORD_PADS))}")
+GAP = re.compile(rf"\s++|{_PAD}|<(?=[/aiv])(?:{'|'.join(re.escape(pad[1:]) for pad in WORD_PADS)})")
 """What decoding may change in a prompt: blanks, and how many tokens hold the place of a picture."""
 
 

@@ -30,6 +30,7 @@ _ENDS = tuple(END_TOKENS | {"<pad>", "<bos>"})
 _HARMONY_MARKS = END_TOKENS | {HARMONY, CHANNEL, MESSAGE}
 _QUOTES = frozenset("`'\"“”‘’«»")
 _LONGEST_TOKEN = 44
+_MOST_ENDS = 2_000
 _MENTION = 16
 """Characters between two tags that are only spoken about, at most."""
 
@@ -62,16 +63,17 @@ def response_text(response: str) -> str:
 
 def without_end_tokens(text: str) -> str:
     """The text without the tokens of any template at its end, blanks between them included."""
-    kept = end = len(text)
-    while end:
-        if text[end - 1].isspace():
-            end -= 1
-            continue
+    end = len(text.rstrip())
+    kept = len(text)
+    for _ in range(_MOST_ENDS):
         start = _token_start(text, end)
         if start == end:
             break
-        kept = end = start
-    return text[: end if kept < len(text) else kept]
+        end = start
+        while end and text[end - 1].isspace():
+            end -= 1
+        kept = end
+    return text[:kept]
 
 
 def _token_start(text: str, end: int) -> int:
@@ -96,6 +98,8 @@ def _harmony(text: str) -> tuple[str | None, str] | None:
     if MESSAGE not in text:
         return None
     marks = [token for token in tokens(text) if token.text in _HARMONY_MARKS]
+    if not marks:
+        return None
     before = text[: marks[0].start].strip()
     if before and marks[0].text in (CHANNEL, MESSAGE):
         return None

@@ -28,6 +28,7 @@ LONGEST = 400_000
 """Characters of the longest text that is read: more than the limit of a text, and than any context of a trainer."""
 HARMONY, CHANNEL, MESSAGE = "<|start|>", "<|channel|>", "<|message|>"
 """What a message of gpt-oss consists of."""
+_MOST_TOKENS = 4_000
 _HEADER = 200
 """Characters between the opening and the closing of a head, at most."""
 
@@ -76,14 +77,14 @@ _AFTER_MENTION = (" ", "`", "'", '"', ",", ".", ")")
 
 
 def tokens(text: str) -> list[Token]:
-    """The tokens of templates and tags in `text`, in their order."""
-    found = [
-        Token(match.start(), match.end(), match[0])
-        for letter, shape in _SHAPES
-        if letter in text
-        for match in shape.finditer(text)
-        if match[0] in _KNOWN or match[0].lower() in _KNOWN
-    ]
+    """The tokens of templates and tags in `text`, in their order; none where there are more than in any chat."""
+    found: list[Token] = []
+    for letter, shape in _SHAPES:
+        for match in shape.finditer(text) if letter in text else ():
+            if match[0] in _KNOWN or match[0].lower() in _KNOWN:
+                found.append(Token(match.start(), match.end(), match[0]))
+                if len(found) > _MOST_TOKENS:
+                    return []
     found.sort()
     return found
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from memreward_service.answers.chat_templates import TEMPLATES, THINKING_TAGS, ChatTemplate
+from memreward_service.answers.prompts import query_text
 from memreward_service.answers.responses import response_text, split_response
+from memreward_service.http.trainers.chat_text import after_prompt
 
 CHANNEL = "<|channel|>"
 
@@ -82,3 +86,21 @@ def test_what_was_thought_and_what_was_said(response: str, parts: tuple[str | No
 def test_tags_and_tokens_that_are_spoken_about_are_text(response: str) -> None:
     assert split_response(response) == (None, response)
     assert response_text(response) == response
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["\n", "<", "[", "</s>x", "<eos>", "<|a|>", "<think>", "<think></think>", " <think> ", "<image>", "x<image>",
+     "[INST]", "<|im_start|>user\n", "```<|im_end|>\n", "<|start|>assistant<|channel|>final<|message|>a<|end|>",
+     "<|user|>x<|observation|>y<|assistant|>z", "<" + "a" * 39, "a b ", "User: x\nAssistant: "],
+)  # fmt: skip
+def test_hostile_texts_take_linear_time(unit: str) -> None:
+    """A quadratic step would take seconds of processor time here."""
+    text = (unit * 200_000)[:200_000] + "x"
+    begun = time.process_time()
+    for each in (text, "<think>" + text, text + "Assistant:"):
+        split_response(each)
+        response_text(each)
+        query_text(each)
+        after_prompt(" " + each, each)
+    assert time.process_time() - begun < 3
