@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from memreward_proto.records import Domain, Query, Rollout, filled
-from memreward_service.answers.choices import choice_key, options
+from memreward_service.answers.choice_places import placed_choice
+from memreward_service.answers.choices import choice_key
 from memreward_service.answers.math_values import group_keys
+from memreward_service.answers.options import listed_options
 from memreward_service.answers.places import FinalAnswer, Mark, boxed_answer, last_line, stated_answer
 from memreward_service.answers.programs import code_key, last_code
 from memreward_service.answers.responses import split_response
@@ -76,7 +78,10 @@ def _placed(query: Query, rollout: Rollout) -> tuple[str, FinalAnswer]:
     if rollout.answer is not None:
         final = _given(domain, rollout.answer)
         return (tagged if tagged is not None else rollout.response.strip()), final
-    final = _final_answer(domain, rest, tagged)
+    if domain is Domain.QA:
+        final = placed_choice(listed_options(query.text), rest or tagged or "")
+    else:
+        final = _final_answer(domain, rest, tagged)
     return (tagged if tagged is not None else final.before or rest), final
 
 
@@ -104,5 +109,5 @@ def _final_answer(domain: Domain, rest: str, tagged: str | None) -> FinalAnswer:
 
 def _key(domain: Domain, query_text: str, final: FinalAnswer) -> str:
     if domain is Domain.QA:
-        return choice_key(options(query_text), final)
+        return choice_key(listed_options(query_text), final)
     return code_key(final.answer, final.language) if domain is Domain.CODE else text_key(final.answer)

@@ -14,36 +14,10 @@ from typing import Any
 import httpx
 import pytest
 
-from memreward_trainer.verifiers.choice_verifier import ChoiceVerifier
 from memreward_trainer.verifiers.external_verifier import CommandVerifier, UrlVerifier
-from memreward_trainer.verifiers.text_verifier import TextVerifier
 from memreward_trainer.verifiers.verdicts import Attempt, Ruling, Verdict
 
-CHOICES = "Where is water kept?\nA. ocean\nB. water cooler\nC. cabinet"
 TEXT = Attempt("Who?", "It is Ada.", "text", answer="Ada", ground_truth="Ada")
-
-
-@pytest.mark.parametrize(
-    ("response", "truth", "ruling"),
-    [("The answer is \\boxed{B}", "B", "right"),
-     ("(B) water cooler", "B", "right"), ("\\boxed{water cooler}", "B", "right"),
-     ("\\boxed{B}", "water cooler", "right"), ("\\boxed{A}", "B", "wrong"), ("\\boxed{A, B}", "B", "wrong"),
-     ("\\boxed{none of the above}", "B", "wrong"), ("", "B", "wrong"), ("\\boxed{B}", "", "cannot_say"),
-     ("\\boxed{B}", None, "cannot_say")],
-)  # fmt: skip
-async def test_a_choice_is_compared_as_letter_or_option(response: str, truth: str | None, ruling: str) -> None:
-    assert (await ChoiceVerifier().verify(Attempt(CHOICES, response, "qa", ground_truth=truth))).ruling == ruling
-
-
-@pytest.mark.parametrize(
-    ("answer", "truth", "ruling"),
-    [("Ada Lovelace", "Ada Lovelace", "right"), (" Ada\n", "Ada", "right"), ("Ada", "Ada Lovelace", "wrong"),
-     ("the ada, lovelace!", "Ada Lovelace", "right"), ("1,000", "1000.0", "right"), ("", "Ada", "wrong"),
-     ("B", '["A", "B"]', "right"), ("[A", "[A", "right"), ("A", "  ", "cannot_say"), ("A", "[]", "cannot_say")],
-)  # fmt: skip
-async def test_a_text_is_compared_by_its_words(answer: str, truth: str, ruling: str) -> None:
-    attempt = Attempt("Who?", answer, "text", answer=answer, ground_truth=truth)
-    assert (await TextVerifier().verify(attempt)).ruling == ruling
 
 
 def command(body: str, seconds: float = 20.0) -> CommandVerifier:

@@ -6,7 +6,6 @@ import json
 
 from memreward_proto.records import Domain, Query, Rollout
 from memreward_service.answers.reading import read_rollout
-from memreward_service.answers.words import text_key
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 
 
@@ -14,16 +13,25 @@ class TextVerifier:
     """Compares the final answer with the reference, or with any of several (a JSON list of texts)."""
 
     async def verify(self, attempt: Attempt) -> Verdict:
-        """Right for a match, else wrong; cannot say without a reference."""
-        accepted = references(attempt.ground_truth)
+        """Right for the words of a reference, wrong for others.
+
+        It cannot say without a reference, nor where one text is a part of the other: `in Paris, France` may be right.
+        """
+        accepted = [key for text in references(attempt.ground_truth) if (key := _key(Rollout("", answer=text)))]
         if not accepted:
             return cannot_say("the query has no reference answer")
-        answer = read_rollout(Query("", "", Domain.TEXT), Rollout(attempt.response, answer=attempt.answer)).answer
-        if not answer.strip():
+        found = _key(Rollout(attempt.response, answer=attempt.answer))
+        if found is None:
             return wrong("the response gives no answer")
-        if text_key(answer) in map(text_key, accepted):
+        if found in accepted:
             return right("the answer matches the reference")
+        if any(f" {one} " in f" {other} " for key in accepted for one, other in ((key, found), (found, key))):
+            return cannot_say("the answer and the reference have words in common, and one has more of them")
         return wrong("the answer does not match the reference")
+
+
+def _key(rollout: Rollout) -> str | None:
+    return read_rollout(Query("", "", Domain.TEXT), rollout).answer_key
 
 
 def references(ground_truth: str | None) -> list[str]:
