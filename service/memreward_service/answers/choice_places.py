@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from memreward_service.answers.choice_labels import Labels
@@ -31,20 +31,34 @@ class ChoicePlace:
     name: str
     example: str
     places: Callable[[Options, str], Iterator[FinalAnswer]]
+    marked: bool = False
+    """Whether the answer is marked, so that it counts in thinking that was cut off too."""
 
 
-def placed_choice(options: Options, text: str) -> FinalAnswer:
-    """The place at which a response without its thinking states its choice."""
+def placed_choice(options: Options, text: str, finished: bool = True) -> FinalAnswer:
+    """The place at which a response without its thinking states its choice.
+
+    `finished`: False for thinking that was cut off, in which only a marked answer counts.
+    """
     first = None
-    for rule in CHOICE_PLACES:
+    for rule in (rule for rule in CHOICE_PLACES if finished or rule.marked):
         for final in rule.places(options, text):
             if named_choice(options, final) is not None:
-                return final
-            first = first or final
-    return first or FinalAnswer("", "", Mark.POSITION)
+                return replace(final, rule=rule.name)
+            first = first or replace(final, rule=rule.name)
+    return first or FinalAnswer("", "", Mark.POSITION, rule="none")
+
+
+def _tag(_: Options, text: str) -> Iterator[FinalAnswer]:
+    """What stands in the last `<answer>`; without its end, all that follows."""
+    start = text.rfind("<answer>")
+    if start >= 0:
+        answer = text[start + len("<answer>") :].partition("</answer>")[0].strip()
+        yield boxed_answer(answer) or FinalAnswer(text[:start].strip(), answer, Mark.STATEMENT)
 
 
 def _box(_: Options, text: str) -> Iterator[FinalAnswer]:
+    """The last box: graders of data sets take that where there are several."""
     if (final := boxed_answer(text)) is not None:
         yield final
 
@@ -76,9 +90,17 @@ def _first_line(options: Options, text: str) -> Iterator[FinalAnswer]:
     listed = list(options.labels)
     first = head["label"].upper() if head else ""
     following = _HEAD.search(plain(rest[:_LISTED]))
+    if head and following and _only_heads(text):
+        return
     if first in listed and following and listed[listed.index(first) + 1 :][:1] == [following["label"].upper()]:
         return
     yield FinalAnswer("", line, Mark.STATEMENT)
+
+
+def _only_heads(text: str) -> bool:
+    """Whether every line begins with a label and its mark."""
+    lines = [line for line in text[-_LISTED:].split("\n") if line.strip()]
+    return len(lines) > 1 and all(_HEAD.match(plain(line[:30])) for line in lines)
 
 
 def _concluding_line(options: Options, text: str) -> Iterator[FinalAnswer]:
@@ -92,21 +114,25 @@ def _concluding_line(options: Options, text: str) -> Iterator[FinalAnswer]:
 
 
 def _last_line(options: Options, text: str) -> Iterator[FinalAnswer]:
-    """The last line. A question and the last line of a list of all options state nothing."""
-    final = last_line(text)
+    """The last line. A question states nothing, nor does a list of all options; a list of some is all of it."""
+    final = last_line(text.rstrip("`~ \t\r\n"))
     listed = list(options.labels)
     if listed and final.answer.endswith(("?", "？")) and len(final.answer) > 20:
         return
     if listed and _HEAD.match(plain(final.answer[:20])):
-        heads = [match["label"].upper() for match in _HEAD.finditer(plain(text[-_LISTED:]))]
+        text = plain(text[-_LISTED:])
+        heads = [match["label"].upper() for match in _HEAD.finditer(text)]
         if heads[-len(listed) :] == listed:
             return
+        if _only_heads(text):
+            final = FinalAnswer("", text.strip(), Mark.POSITION)
     yield final
 
 
 CHOICE_PLACES = (
-    ChoicePlace("box", "It is \\boxed{B}.", _box),
-    ChoicePlace("statement", "The answer is (B). Note that (A) is salty.", _statements),
+    ChoicePlace("answer tag", "It is wet.\n<answer>\nB\n</answer>", _tag, marked=True),
+    ChoicePlace("box", "It is \\boxed{B}.", _box, marked=True),
+    ChoicePlace("statement", "The answer is (B). Note that (A) is salty.", _statements, marked=True),
     ChoicePlace("first line", "B. water cooler\n\nBecause the ocean (A) is salty.", _first_line),
     ChoicePlace("concluding line", "I would pick B.\nIt is safe.", _concluding_line),
     ChoicePlace("last line", "Let me think.\n(B)", _last_line),

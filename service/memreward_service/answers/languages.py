@@ -12,7 +12,9 @@ class Language:
     `nouns` are words for `answer`. `qualities` may stand between the noun and the link. `links` lead to the answer
     (a colon does in every language). `closings` follow an answer that stands first. `wrong` before the noun
     makes it the answer of somebody else. `denials` before an answer say that it is none. `ends` are the words
-    that a sentence ends with after its answer. `conclusions` open a sentence that concludes.
+    that a sentence ends with after its answer. `conclusions` open a sentence that concludes, `remarks` one that
+    adds something. `retractions` take back what was said before. `copulas` lead to what something is; `conditions` to
+    a number that the result depends on (`in 30 days`).
     """
 
     name: str
@@ -26,6 +28,10 @@ class Language:
     denials: tuple[str, ...] = ()
     ends: tuple[str, ...] = ()
     conclusions: tuple[str, ...] = ()
+    retractions: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    copulas: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
 
 
 LANGUAGES: tuple[Language, ...] = (
@@ -44,6 +50,101 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("wrong", "incorrect", "false", "common", "tempting", "other", "previous", "earlier", "no", "an"),
         denials=("not", "never", "neither", "n't", "cannot be", "rather than", "instead of"),
         conclusions=("so", "thus", "therefore", "hence", "in conclusion", "in total", "altogether", "finally"),
+        retractions=(
+            "wait",
+            "actually",
+            "oops",
+            "sorry",
+            "scratch that",
+            "correction:",
+            "on second thought",
+            "i made a mistake",
+            "i made an error",
+            "that is wrong",
+            "that's wrong",
+            "that is not right",
+            "that's not right",
+            "that is incorrect",
+            "that's incorrect",
+            "this is wrong",
+            "this is incorrect",
+            "is wrong.",
+            "is incorrect.",
+            "hmm",
+            "no, ",
+        ),
+        remarks=(
+            "note",
+            "remember",
+            "hope",
+            "let me know",
+            "check",
+            "verification",
+            "verify",
+            "for example",
+            "in other words",
+            "ps",
+            "p.s",
+            "this means",
+            "confidence",
+            "explanation",
+            "here",
+            "if you",
+            "feel free",
+            "recall",
+        ),
+        copulas=(
+            "is",
+            "are",
+            "was",
+            "were",
+            "be",
+            "equals",
+            "becomes",
+            "comes to",
+            "makes",
+            "gives",
+            "totals",
+            "costs",
+            "cost",
+            "it's",
+        ),
+        conditions=(
+            "in",
+            "for",
+            "from",
+            "after",
+            "over",
+            "during",
+            "within",
+            "if",
+            "when",
+            "per",
+            "every",
+            "of the",
+            "of her",
+            "of his",
+            "of their",
+            "of its",
+            "out of",
+            "because",
+            "since",
+            "as",
+            "than",
+            "not",
+            "while",
+            "with",
+            "by the time",
+            "instead of",
+            "rather than",
+            "on",
+            "at",
+            "between",
+            "which is",
+            "who",
+            "that",
+            "where",
+        ),
     ),
     Language(
         "Chinese",
@@ -56,6 +157,10 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("错误", "錯誤", "错误的", "錯誤的"),
         denials=("不是", "不为", "不為", "而不是", "而非", "并非"),
         conclusions=("因此", "所以", "故", "综上", "綜上", "总之", "由此", "于是", "於是"),
+        retractions=("等等", "等一下", "不对", "不對", "错了", "錯了", "更正"),
+        remarks=("注意", "备注", "注：", "希望"),
+        copulas=("是", "为", "為", "等于", "等於", "得到", "得", "共", "有"),
+        conditions=("中的", "里的", "因为", "因為", "而不是", "不是"),
     ),
     Language(
         "Japanese",
@@ -68,6 +173,10 @@ LANGUAGES: tuple[Language, ...] = (
         denials=("ではなく", "ではない", "じゃない"),
         ends=("となります", "になります", "であります", "でした", "である", "です", "となる", "になる", "だ"),
         conclusions=("したがって", "従って", "よって", "ゆえに", "だから", "そのため", "以上より", "つまり"),
+        retractions=("待って", "違います", "間違い", "訂正", "いや、"),
+        remarks=("注意", "なお", "ただし"),
+        copulas=("は", "が"),
+        conditions=("のうち", "から", "で", "なので"),
     ),
     Language(
         "Korean",
@@ -80,6 +189,10 @@ LANGUAGES: tuple[Language, ...] = (
         denials=("아니라", "아닙니다"),
         ends=("이 됩니다", "가 됩니다", "입니다", "이에요", "예요", "이다", "이 된다", "가 된다", "임"),
         conclusions=("따라서", "그러므로", "그래서", "즉", "결국"),
+        retractions=("잠깐", "아니", "틀렸", "정정"),
+        remarks=("참고", "주의"),
+        copulas=("은", "는", "이", "가"),
+        conditions=("중", "에서", "동안", "때문"),
     ),
     Language(
         "Spanish",
@@ -92,6 +205,24 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("otra", "falsa"),
         denials=("no", "y no", "en lugar de", "en vez de"),
         conclusions=("por lo tanto", "por tanto", "así que", "entonces", "en total", "en conclusión", "luego"),
+        retractions=("espera", "me equivoqué", "corrección:", "no es correcto", "es incorrecto"),
+        remarks=("nota", "recuerda", "espero"),
+        copulas=("es", "son", "sería", "será", "cuesta", "da", "tiene"),
+        conditions=(
+            "en",
+            "por",
+            "de los",
+            "de las",
+            "de sus",
+            "durante",
+            "porque",
+            "si",
+            "cada",
+            "después",
+            "para",
+            "con",
+            "a",
+        ),
     ),
     Language(
         "French",
@@ -105,6 +236,10 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("mauvaise", "fausse"),
         denials=("pas", "et non", "non", "plutôt que", "au lieu de"),
         conclusions=("donc", "ainsi", "par conséquent", "en conclusion", "au total", "finalement"),
+        retractions=("attends", "attendez", "je me suis trompé", "correction :", "c'est faux", "c’est faux"),
+        remarks=("note", "remarque", "notez", "rappel"),
+        copulas=("est", "sont", "serait", "sera", "vaut", "coûte", "donne", "égale"),
+        conditions=("en", "pour", "par", "de ses", "des", "pendant", "parce", "car", "si", "après", "sur", "avec"),
     ),
     Language(
         "German",
@@ -118,6 +253,10 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("falsche", "andere"),
         denials=("nicht", "und nicht", "statt", "anstatt"),
         conclusions=("also", "daher", "somit", "folglich", "deshalb", "insgesamt", "demnach"),
+        retractions=("warte", "moment", "das ist falsch", "das stimmt nicht", "korrektur:"),
+        remarks=("hinweis", "beachte", "anmerkung", "hoffe"),
+        copulas=("ist", "sind", "lautet", "beträgt", "kostet", "ergibt", "hat"),
+        conditions=("in", "für", "von", "pro", "nach", "während", "weil", "wenn", "der", "mit", "aus"),
     ),
     Language(
         "Russian",
@@ -131,6 +270,10 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("неправильный", "неверный", "другой"),
         denials=("не", "а не", "вместо"),
         conclusions=("поэтому", "следовательно", "итак", "значит", "таким образом", "итого", "отсюда"),
+        retractions=("подожди", "постойте", "стоп", "неверно", "я ошибся", "исправление"),
+        remarks=("примечание", "заметим", "замечание"),
+        copulas=("равен", "равна", "равно", "это", "составляет", "будет", "—", "стоит"),
+        conditions=("за", "из", "в", "через", "по", "потому", "так как", "если", "после", "для", "с"),
     ),
     Language(
         "Portuguese",
@@ -144,6 +287,10 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("outra", "falsa"),
         denials=("não", "e não", "em vez de"),
         conclusions=("portanto", "logo", "assim", "então", "no total", "em conclusão"),
+        retractions=("espere", "espera", "me enganei", "correção:", "está errado"),
+        remarks=("nota", "observação", "lembre"),
+        copulas=("é", "são", "seria", "será", "custa", "tem"),
+        conditions=("em", "por", "dos", "das", "durante", "porque", "se", "cada", "após", "para", "com"),
     ),
     Language(
         "Italian",
@@ -156,6 +303,10 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("altra",),
         denials=("non", "e non", "invece di"),
         conclusions=("quindi", "dunque", "perciò", "pertanto", "in totale", "in conclusione"),
+        retractions=("aspetta", "mi sono sbagliato", "correzione:", "è sbagliato"),
+        remarks=("nota", "ricorda", "spero"),
+        copulas=("è", "sono", "sarebbe", "sarà", "costa", "ha"),
+        conditions=("in", "per", "dei", "delle", "durante", "perché", "se", "ogni", "dopo", "con"),
     ),
     Language(
         "Dutch",
@@ -168,5 +319,9 @@ LANGUAGES: tuple[Language, ...] = (
         wrong=("foute", "verkeerde"),
         denials=("niet", "in plaats van"),
         conclusions=("dus", "daarom", "in totaal", "kortom"),
+        retractions=("wacht", "dat klopt niet", "correctie:", "dat is fout"),
+        remarks=("opmerking", "let op", "hopelijk"),
+        copulas=("is", "zijn", "kost", "heeft", "wordt"),
+        conditions=("in", "voor", "van de", "per", "na", "tijdens", "omdat", "als", "met"),
     ),
 )

@@ -11,13 +11,14 @@ import re
 from collections.abc import Sequence
 from fractions import Fraction
 
-from memreward_service.answers.places import FinalAnswer, Mark
-from memreward_service.answers.sentences import NUMBER, concluding_number
+from memreward_service.answers.places import FinalAnswer
 
 MAX_DIGITS = 60
 """Digits or powers of ten beyond which an answer is compared as text: a rational of that size costs time."""
 LONGEST = 1_000
 """Characters beyond which an answer is compared as text without a look at its structure."""
+
+NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
 
 _PLAIN = re.compile(r"-?\d{1,60}\Z")
 _VALUE = re.compile(rf"([-+]?)\s*({NUMBER})(?:e([-+]?\d{{1,9}})(?![a-z]))?(?:\s*/\s*({NUMBER}))?", re.IGNORECASE)
@@ -49,10 +50,7 @@ _ONLY_WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s,.'’\-]+[^\W\d_]+)*")
 
 def group_keys(groups: Sequence[Sequence[FinalAnswer]]) -> list[list[str]]:
     """The key of every answer, group by group: equal inside a group for answers of one value."""
-    return [
-        [prose_key(final.answer) if final.mark is Mark.STATEMENT else math_key(final.answer) for final in group]
-        for group in groups
-    ]
+    return [[math_key(final.answer) for final in group] for group in groups]
 
 
 def math_key(answer: str) -> str:
@@ -66,19 +64,6 @@ def math_key(answer: str) -> str:
         return "".join(answer.split())
     cleaned = _right_side(_cleaned(answer))
     value = _number(cleaned)
-    return str(value) if value is not None else _expression(cleaned)
-
-
-def prose_key(answer: str) -> str:
-    """`math_key` of an answer given in a sentence: its only, its leading or else its concluding number decides."""
-    cleaned = _right_side(_cleaned(answer[:LONGEST]))
-    value = _number(cleaned)
-    if value is None and "\\" not in cleaned and "^" not in cleaned:
-        leading = _VALUE.match(cleaned)
-        if leading and re.match(r"\s+[^\W\d_]{2}", cleaned[leading.end() :]):
-            value = _rational(leading)
-        elif last := concluding_number(cleaned):
-            return math_key(last[1])
     return str(value) if value is not None else _expression(cleaned)
 
 

@@ -64,6 +64,10 @@ def _statement(lowered: str, place: int, noun: str, language: Language) -> State
     if link is not None and link.end() < len(lowered):
         end = lowered.find("\n", link.end())
         return Statement(_sentence_start(lowered, line, place), link.end(), len(lowered) if end < 0 else end)
+    heading = _HEADING_END.match(lowered, place + len(noun))
+    if heading and place - line <= 24 and _HEADING_START.fullmatch(lowered, line, place):
+        end = lowered.find("\n", heading.end())
+        return Statement(line, heading.end(), len(lowered) if end < 0 else end)
     if words.closing is None:
         return None
     begin = _sentence_start(lowered, line, place)
@@ -79,6 +83,13 @@ def _sentence_start(lowered: str, line: int, place: int) -> int:
     ends = [lowered.rfind(mark, line, place) + len(mark) for mark in (". ", "! ", "? ") if mark in lowered[line:place]]
     ends += [lowered.rfind(mark, line, place) + 1 for mark in "。！？" if mark in lowered[line:place]]
     return max(ends, default=line)
+
+
+_HEADING_START = re.compile(
+    r"[\s#*_>✅]*(?:(?:the|my|final|correct|die|la|richtige|endgültige|最终|最終|正确)\s*){0,3}"
+)
+"""What may stand before the noun in a heading such as `## Final Answer`, under which the answer stands."""
+_HEADING_END = re.compile(r"[ \t*_]*+\n[\s*_]*+(?=\S)")
 
 
 @dataclass(frozen=True, slots=True)

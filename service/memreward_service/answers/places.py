@@ -1,29 +1,36 @@
-"""Where a response stops thinking and states its answer: tags, boxes, statements, fences, the last line."""
+r"""Where a response states its final answer: a table of rules, the strongest first. READ FIRST `PLACE_RULES`.
+
+A rule finds a place and what stands there: for mathematics the expression alone, for a text its words.
+"""
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
-BOX_WINDOW = 2_000
-"""Characters in which a box has to be closed."""
-BOX_TRIES = 8
-"""Boxes looked at from the end for one that is closed."""
-STATEMENT_WINDOW = 2_000
-"""Characters at the end of a response in which a statement such as `The answer is ...` is looked for."""
+from memreward_proto.records import Domain
+from memreward_service.answers.corrections import is_correction, retraction
+from memreward_service.answers.place_finders import (
+    Place,
+    box,
+    concluding_sentence,
+    expression_in_tags,
+    final_line,
+    hashes,
+    letter_line,
+    single_box,
+    stated_line,
+    stated_mathematics,
+    stated_words,
+    tags,
+)
+from memreward_service.answers.sentences import sentences
 
-_ANSWER_IS = (
-    r"\banswer(?:[ \t]+(?:choice|option))?[*_]*[ \t]*(?:is|would be|will be|should be|:)"
-    r"(?:[ \t]+(?:option|choice))?[\s*_:]*"
-)
-_STATEMENT = re.compile(rf"(?:####[ \t]*|{_ANSWER_IS})(?P<answer>\S[^\n]*)", re.IGNORECASE)
-_STATEMENT_OR_A = re.compile(
-    rf"(?:####[ \t]*|^[ \t>*_#]*A[*_]*[ \t]*:[\s*_]*|{_ANSWER_IS})(?P<answer>\S[^\n]*)",
-    re.IGNORECASE | re.MULTILINE,
-)
-_OPENING = re.compile(r"\\(?:boxed|fbox)\s*\{")
-_BRACE = re.compile(r"\\.|[{}]")
+STATEMENT_WINDOW = 2_000
+"""Characters at the end of a response in which a statement of a choice is looked for."""
+MOST_CORRECTIONS = 3
+"""Times that a response may take back its answer."""
 
 
 class Mark(Enum):
@@ -36,56 +43,121 @@ class Mark(Enum):
 
 @dataclass(frozen=True, slots=True)
 class FinalAnswer:
-    """The answer as written, the text before its statement, how the response marked it, and the
-    language of its code fence.
+    """The answer as written, the text before its statement, how the response marked it, the language of its code fence,
+    and the name of the rule that found it.
     """
 
     before: str
     answer: str
     mark: Mark
     language: str = ""
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRule:
+    """`find` gives the place of the answer in a response without its thinking. It finds `answer` in `example`.
+
+    A rule that is marked by position is not used on thinking that was cut off.
+    """
+
+    name: str
+    domains: frozenset[Domain]
+    mark: Mark
+    example: str
+    answer: str
+    find: Callable[[str], Place | None]
+
+
+_MATH = frozenset({Domain.MATH})
+_TEXT = frozenset({Domain.TEXT})
+_QA = frozenset({Domain.QA})
+_WORDS = _TEXT | _QA
+
+PLACE_RULES: tuple[PlaceRule, ...] = (
+    PlaceRule(
+        "answer tags",
+        _MATH,
+        Mark.BOX,
+        "<answer>x + 1</answer>\n<confidence>95</confidence>",
+        "x + 1",
+        expression_in_tags,
+    ),
+    PlaceRule("answer tags", _WORDS, Mark.BOX, "It is in France.\n<answer>\nParis\n</answer>", "Paris", tags),
+    PlaceRule("box", _MATH, Mark.BOX, "So they are $\\boxed{3}$ and $\\boxed{5}$.", "3, 5", box),
+    PlaceRule("box", _WORDS, Mark.BOX, "It is \\boxed{\\text{Rome}}, no, \\boxed{Paris}.", "Paris", single_box),
+    PlaceRule("hashes", _MATH | _WORDS, Mark.STATEMENT, "7 + 5 = 12\n#### 12\n\nI added them.", "12", hashes),
+    PlaceRule(
+        "statement", _MATH, Mark.STATEMENT, "The answer is 12, not 15. Note that 15 is odd.", "12", stated_mathematics
+    ),
+    PlaceRule("statement", _TEXT, Mark.STATEMENT, "The answer is Paris. It is in France.", "Paris", stated_words),
+    PlaceRule(
+        "statement", _QA, Mark.STATEMENT, "The answer is (B) water, not (A).", "(B) water, not (A).", stated_line
+    ),
+    PlaceRule("line of A", _MATH, Mark.STATEMENT, "3 + 4 = 7\nA: 7", "7", letter_line),
+    PlaceRule(
+        "conclusion",
+        _MATH,
+        Mark.POSITION,
+        "So 12 of the 30 students passed.\nHope this helps!",
+        "12",
+        concluding_sentence,
+    ),
+    PlaceRule("last line", _MATH | _WORDS, Mark.POSITION, "I think of a city.\nParis", "Paris", final_line),
+)
+_RULES = {domain: tuple(rule for rule in PLACE_RULES if domain in rule.domains) for domain in Domain}
+_STRONG = {domain: tuple(rule for rule in rules if rule.mark is not Mark.POSITION) for domain, rules in _RULES.items()}
+
+
+def placed_answer(domain: Domain, text: str, finished: bool = True) -> FinalAnswer:
+    """The final answer of a response without its thinking; the answer is empty where there is none.
+
+    `finished`: False for thinking that was cut off, in which only a marked answer counts.
+    """
+    placed = _first(_RULES[domain] if finished else _STRONG[domain], text)
+    if placed is None:
+        return FinalAnswer("", "", Mark.POSITION, rule="none")
+    rule, place = placed
+    begin = 0
+    for _ in range(MOST_CORRECTIONS):
+        if rule.mark is Mark.POSITION or (taken_back := retraction(text, begin + place.end)) is None:
+            break
+        corrected = _first(_STRONG[domain], text[taken_back:])
+        if corrected is None and domain is Domain.MATH:
+            corrected = _corrected(text[taken_back:])
+        if corrected is None:
+            break
+        begin = taken_back
+        rule, place = corrected
+    return FinalAnswer(text[: begin + place.start].strip(), place.answer, rule.mark, rule=rule.name)
 
 
 def boxed_answer(text: str) -> FinalAnswer | None:
-    """The last \\boxed{...} whose braces balance."""
-    end = len(text)
-    for _ in range(BOX_TRIES):
-        start = max(text.rfind("\\boxed", 0, end), text.rfind("\\fbox", 0, end))
-        if start < 0:
-            return None
-        opening = _OPENING.match(text, start)
-        if opening and (closing := _closing_brace(text, opening.end())) is not None:
-            return FinalAnswer(text[:start].strip(), text[opening.end() : closing].strip(), Mark.BOX)
-        end = start
-    return None
+    r"""The last \boxed{...} whose braces balance, by itself."""
+    found = single_box(text)
+    return None if found is None else FinalAnswer(text[: found.start].strip(), found.answer, Mark.BOX, rule="box")
 
 
-def stated_answer(text: str, lone_letter: bool) -> FinalAnswer | None:
-    """The last \\boxed{...}, else the last `#### x`, `Answer: x` or `the answer is x`.
-
-    `lone_letter`: a line `A: x` states the answer too (in a list of choices it does not).
-    """
-    if (boxed := boxed_answer(text)) is not None:
-        return boxed
-    offset = max(0, len(text) - STATEMENT_WINDOW)
-    last = None
-    for match in (_STATEMENT_OR_A if lone_letter else _STATEMENT).finditer(text, offset):
-        last = match
-    if last is None:
-        return None
-    return FinalAnswer(text[: last.start()].strip(), last["answer"].strip(), Mark.STATEMENT)
+def given_answer(domain: Domain, answer: str) -> FinalAnswer:
+    """An answer that the caller gave: what it boxes, else all of it."""
+    found = box(answer) if domain is Domain.MATH else single_box(answer)
+    return FinalAnswer("", answer.strip() if found is None else found.answer, Mark.BOX, rule="given")
 
 
 def last_line(text: str) -> FinalAnswer:
     """The last line that is not blank."""
     before, _, line = text.rstrip().rpartition("\n")
-    return FinalAnswer(before.strip(), line.strip(), Mark.POSITION)
+    return FinalAnswer(before.strip(), line.strip(), Mark.POSITION, rule="last line")
 
 
-def _closing_brace(text: str, inside: int) -> int | None:
-    depth = 1
-    for match in _BRACE.finditer(text, inside, inside + BOX_WINDOW):
-        depth += {"{": 1, "}": -1}.get(match.group(), 0)
-        if depth == 0:
-            return match.start()
+def _first(rules: tuple[PlaceRule, ...], text: str) -> tuple[PlaceRule, Place] | None:
+    for rule in rules:
+        if (place := rule.find(text)) is not None:
+            return rule, place
     return None
+
+
+def _corrected(text: str) -> tuple[PlaceRule, Place] | None:
+    rule = next(rule for rule in PLACE_RULES if rule.find is concluding_sentence)
+    place = rule.find(text)
+    return (rule, place) if place is not None and is_correction(sentences(text[place.start : place.end])[-1]) else None

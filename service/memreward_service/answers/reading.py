@@ -8,28 +8,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from memreward_proto.records import Domain, Query, Rollout, filled
 from memreward_service.answers.choice_places import placed_choice
 from memreward_service.answers.choices import choice_key
 from memreward_service.answers.math_values import group_keys
-from memreward_service.answers.options import listed_options
-from memreward_service.answers.places import FinalAnswer, Mark, boxed_answer, last_line, stated_answer
+from memreward_service.answers.options import Options, listed_options
+from memreward_service.answers.places import FinalAnswer, given_answer, placed_answer
 from memreward_service.answers.programs import code_key, last_code
 from memreward_service.answers.responses import split_response
-from memreward_service.answers.sentences import concluding_number
 from memreward_service.answers.words import text_key
+
+REMEMBERED = 4_096
+"""Responses of which is kept where their answer stands: the texts of a request come again with their labels."""
+LONGEST_REMEMBERED = 8_000
+"""Characters of a response beyond which it is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a rollout says. `answer_key` is None without an answer: it agrees with nobody."""
+    """What a rollout says. `answer_key` is None without an answer: it agrees with nobody. `rule` names what found the
+    answer (places.py).
+    """
 
     thinking: str
     answer: str
     answer_key: str | None
-    rule: str
-    """The rule that found the final answer."""
+    rule: str = "given"
 
 
 def read_groups(groups: Sequence[tuple[Query, Sequence[Rollout]]]) -> list[tuple[Reading, ...]]:
@@ -66,45 +72,48 @@ def _reading(rollout: Rollout, thinking: str, final: FinalAnswer, read_key: str)
         thinking=rollout.thinking if rollout.thinking is not None else thinking,
         answer=rollout.answer if rollout.answer is not None else final.answer,
         answer_key=key if key.strip() else None,
-        rule=final.mark.value,
+        rule="given" if rollout.answer is not None else final.rule or final.mark.value,
     )
 
 
 def _placed(query: Query, rollout: Rollout) -> tuple[str, FinalAnswer]:
-    """The thinking and where the final answer stands. A response that never left its thinking has only what it
-    boxed or stated there."""
+    """The thinking and where the final answer stands."""
     domain = Domain(filled(query.domain))
-    tagged, rest = split_response(rollout.response)
     if rollout.answer is not None:
-        final = _given(domain, rollout.answer)
-        return (tagged if tagged is not None else rollout.response.strip()), final
+        tagged, _ = split_response(rollout.response)
+        return (tagged if tagged is not None else rollout.response.strip()), _given(domain, rollout.answer)
     if domain is Domain.QA:
-        final = placed_choice(listed_options(query.text), rest or tagged or "")
-    else:
-        final = _final_answer(domain, rest, tagged)
+        return _read_choice(listed_options(query.text), rollout.response)
+    remembered = domain is not Domain.CODE and len(rollout.response) <= LONGEST_REMEMBERED
+    return _remembered(domain, rollout.response) if remembered else _read(domain, rollout.response)
+
+
+def _read_choice(options: Options, response: str) -> tuple[str, FinalAnswer]:
+    tagged, rest = split_response(response)
+    final = placed_choice(options, rest or tagged or "", finished=bool(rest))
     return (tagged if tagged is not None else final.before or rest), final
+
+
+def _read(domain: Domain, response: str) -> tuple[str, FinalAnswer]:
+    tagged, rest = split_response(response)
+    final = _final_answer(domain, rest, tagged)
+    return (tagged if tagged is not None else final.before or rest), final
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_read)
 
 
 def _given(domain: Domain, answer: str) -> FinalAnswer:
     if domain is Domain.CODE:
         return last_code(answer)
-    return boxed_answer(answer) or FinalAnswer("", answer.strip(), Mark.BOX)
+    return given_answer(domain, answer)
 
 
 def _final_answer(domain: Domain, rest: str, tagged: str | None) -> FinalAnswer:
+    """A response that never left its thinking has only what it boxed or stated there."""
     if domain is Domain.CODE:
         return last_code(rest)
-    stated = stated_answer(rest or tagged or "", lone_letter=domain is Domain.MATH)
-    if stated is not None:
-        return stated
-    line = last_line(rest)
-    if domain is not Domain.MATH:
-        return line
-    if (number := concluding_number(line.answer)) is not None:
-        return FinalAnswer(line.before, number[1], Mark.POSITION)
-    if (number := concluding_number(rest)) is not None:
-        return FinalAnswer(rest[: number[0]].strip(), number[1], Mark.POSITION)
-    return line
+    return placed_answer(domain, rest or tagged or "", finished=bool(rest))
 
 
 def _key(domain: Domain, query_text: str, final: FinalAnswer) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.answers.choice_places import CHOICE_PLACES, ChoicePlace
+from memreward_service.answers.choice_places import CHOICE_PLACES, ChoicePlace, placed_choice
 from memreward_service.answers.choices import EXAMPLES, NONE, RULES, UNDECIDED, ChoiceRule, named_choice, names_several
 from memreward_service.answers.options import listed_options
 from memreward_service.answers.places import FinalAnswer
@@ -276,6 +276,17 @@ def test_a_list_of_all_options_and_a_question_name_none(response: str) -> None:
 )
 def test_letters_in_words_and_formulas_are_no_choice(response: str) -> None:
     assert key("Which is it?" + FLIES, response) not in tuple("ABCDE")
+
+
+def test_thinking_that_was_cut_off_counts_only_where_it_marks_an_answer() -> None:
+    assert key(FLIES, "<think>Not the stone.\nI would pick C") is None
+    assert key(FLIES, "<think>Not the stone.\nThe answer is C") == "C"
+
+
+def test_the_rule_that_placed_the_answer_is_named() -> None:
+    assert [rule.name for rule in CHOICE_PLACES] == [
+        placed_choice(EXAMPLES, rule.example).rule for rule in CHOICE_PLACES
+    ]
 
 
 def test_numbers_of_things_are_no_choice() -> None:

@@ -94,9 +94,9 @@ def test_math_key(written: str, key: str) -> None:
         ("First 3.\n#### 70,000", "70,000", "70000"),
         ("He has 3+2=5\nA: 5", "5", "5"),
         ("**Final Answer:** 12", "12", "12"),
-        ("The answer is:\n\n$12$ dollars", "$12$ dollars", "12"),
-        ("The answer is 15 gallons in 30 days.", "15 gallons in 30 days.", "15"),
-        ("The answer is that Jane has 5 apples.", "that Jane has 5 apples.", "5"),
+        ("The answer is:\n\n$12$ dollars", "12", "12"),
+        ("The answer is 15 gallons in 30 days.", "15", "15"),
+        ("The answer is that Jane has 5 apples.", "5", "5"),
         ("It is 9.\nSo she pays $12.00 for 5 apples and 5 oranges.", "$12.00", "12"),
         ("Therefore, Ingrid drinks 15 gallons of water in 30 days.", "15", "15"),
         ("The farms have 200 + 500 = <<200+500=700>>700 acres.", "700", "700"),
@@ -170,7 +170,7 @@ def test_code_key_ignores_comments_and_spacing_but_not_strings() -> None:
 
 def test_what_the_caller_gives_wins() -> None:
     result = parsed("think \\boxed{1}", thinking="T", answer="\\boxed{2.0}", answer_key="K")
-    assert result == Reading("T", "\\boxed{2.0}", "K")
+    assert result == Reading("T", "\\boxed{2.0}", "K", "given")
     assert parsed("think \\boxed{1}", answer="\\boxed{2.0}").answer_key == "2"
     assert parsed("think \\boxed{1}", answer="3").thinking == "think \\boxed{1}"
 

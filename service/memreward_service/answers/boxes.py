@@ -1,0 +1,126 @@
+r"""The boxes of a response, `\boxed{...}`: the last one, or the last ones that stand side by side as a list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LONGEST_BOX = 2_000
+"""Characters in which a box has to be closed."""
+BOXES_TRIED = 20
+"""Boxes looked at, counted from the end."""
+LONGEST_JOINT = 40
+"""Characters that may stand between two boxes of one list."""
+
+_NAMES = ("\\boxed", "\\fbox", "\\framebox")
+_OPENING = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])[ \t]*+(\{)?")
+_BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
+_UNBRACED = re.compile(r"[-+−]?(?:\\frac\{[^{}]{1,80}\}\{[^{}]{1,80}\}|[\d.,]*\d|[a-zA-Z](?![\w{]))")
+_JOINT = re.compile(
+    r"(?:[\s$,;&、，。]|\\[()\[\],; ]|\\q?quad"
+    r"|(?:and|or|y|et|und|e|и|和|と|및)(?![a-z]| ?=)|\\text\s*\{\s*(?:and|or),?\s*\}|[.*])*+"
+    r"(?P<label>[a-zA-Z](?:_\w)?\s*=\s*)?"
+)
+_LABEL = re.compile(r"(?<![\w\\])[a-zA-Z](?:_\w)?\s*=\s*$")
+_PLACEHOLDERS = frozenset(
+    {
+        "",
+        "...",
+        "…",
+        "\\ldots",
+        "\\cdots",
+        "\\dots",
+        "answer",
+        "youranswer",
+        "finalanswer",
+        "your_answer",
+        "result",
+        "_",
+        "?",
+    }
+)
+_TEXT = re.compile(r"\\text(?:bf|rm|it)?\s*\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A box at `start` to `end` of a text, with what it holds."""
+
+    start: int
+    end: int
+    inside: str
+
+
+def boxes(text: str) -> Iterator[Box]:
+    """Every box whose braces balance and that holds something, the last one first, one in another too."""
+    end = len(text)
+    for _ in range(BOXES_TRIED):
+        start = max(text.rfind(name, 0, end) for name in _NAMES)
+        if start < 0:
+            return
+        box = _box(text, start)
+        if box is not None and "".join(_TEXT.sub(r"\1", box.inside).lower().split()) not in _PLACEHOLDERS:
+            yield box
+        end = start
+
+
+def last_boxes(text: str) -> Box | None:
+    """The last box; with those beside it, it is a list (`3, 5, 7`). A box that repeats another counts once."""
+    chosen: list[Box] = []
+    for box in boxes(text):
+        if chosen and box.end > chosen[-1].start:
+            chosen[-1] = box
+        elif chosen and not (between := text[box.end : chosen[-1].start][: LONGEST_JOINT + 1]).isspace():
+            if len(between) > LONGEST_JOINT or not _JOINT.fullmatch(between):
+                break
+            chosen.append(box)
+        else:
+            chosen.append(box)
+    if not chosen:
+        return None
+    chosen.reverse()
+    labels = [_label(text, box) for box in chosen]
+    labelled = len(chosen) > 1 and all(labels)
+    values: dict[str, str] = {}
+    for box, label in zip(chosen, labels, strict=True):
+        value = f"{label} {_bare(box.inside)}" if labelled else _bare(box.inside)
+        values.setdefault("".join(value.split()), value)
+    return Box(chosen[0].start, chosen[-1].end, ", ".join(values.values()))
+
+
+def _box(text: str, start: int) -> Box | None:
+    opening = _OPENING.match(text, start)
+    if opening is None:
+        return None
+    if not opening[1]:
+        unbraced = _UNBRACED.match(text, opening.end())
+        return Box(start, unbraced.end(), unbraced.group()) if unbraced else None
+    closing = _closing(text, opening.end() - 1)
+    return None if closing is None else Box(start, closing + 1, text[opening.end() : closing].strip())
+
+
+def _label(text: str, box: Box) -> str:
+    match = _LABEL.search(text, max(0, box.start - 12), box.start)
+    return " ".join(match.group().split()) if match else ""
+
+
+def _bare(inside: str) -> str:
+    """What a box holds, without braces around all of it and without a box in it."""
+    for name in _NAMES:
+        inside = inside.replace(name, "")
+    for _ in range(3):
+        if not inside.startswith("{") or _closing(inside, 0) != len(inside) - 1:
+            break
+        inside = inside[1:-1].strip()
+    return inside
+
+
+def _closing(text: str, opening: int) -> int | None:
+    """Where the brace at `opening` is closed."""
+    depth = 0
+    for token in _BRACE.finditer(text, opening, opening + LONGEST_BOX):
+        depth += {"{": 1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.start()
+    return None
