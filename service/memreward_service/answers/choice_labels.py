@@ -41,7 +41,7 @@ _TURNS, _DENIALS, _FAULTS, _VERDICTS = map(_wording, ("turns", "denials", "fault
 _FILLER = rf"(?:{_wording('fillers')}|(?<!\w)[aoàéèв](?!\w))"
 """A word that may stand between; those of one letter only in small letters, for the capitals are labels."""
 _LABEL_WORD = _words(
-    "options?|choices?|answers?|letters?|opción|opciones|letra|lettre|variante?|вариант", "选项|選項|選択肢|보기"
+    "options?|choices?|answers?|ans|letters?|opción|opciones|letra|lettre|variante?|вариант", "选项|選項|選択肢|보기"
 )
 _DENIED_FILLER = rf"(?:{_LABEL_WORD}|{_words('the|an|either|any|of|be|choose|pick|select|la|el|die|der|das|il|è')})"
 _JOIN = _words(f"{AND}|{OR}", f"{AND_UNSPACED}|{OR_UNSPACED}")
@@ -113,7 +113,7 @@ class _Patterns:
             rf"(?:{_FILLER}[ \t]{{1,2}}){{0,4}}+(?:{_LABEL_WORD}\s+)?"
             rf"(?P<label>\(?(?:{every})(?:\s?\)|[.:](?!\w)|(?=\s*[,;!。—–]|\s+-\s|\s*$))|{mention})"
         )
-        self.named = re.compile(rf"{_LABEL_WORD}\s+(?P<label>{every})(?![\w'’])(?! [a-z])")
+        self.named = re.compile(rf"{_LABEL_WORD}\s*[\s:]\s*(?P<label>{every})(?![\w'’])(?! [a-z])")
         self.denied = re.compile(
             rf"{_DENIALS}(?:{blank}{_DENIED_FILLER}){{0,4}}{blank}:?{blank}{several}"
             rf"|{several}(?:{blank}{_KINDS})?(?:{blank}{_wording('verbs', 'also|both|all|clearly|therefore')}){{0,3}}"
@@ -168,9 +168,10 @@ class Labels:
         labels: list[str] = []
         doubted = False
         tokens = _TOKEN.findall(text) if len(text) <= 200 else []
+        capitals = any(token.isupper() and self._label(token) for token in tokens)
         for token in tokens:
-            label = self._label(token)
-            if label is not None and (len(tokens) < 3 or not token.islower() or not labels):
+            label = None if capitals and token.islower() else self._label(token)
+            if label is not None:
                 labels.append(label)
             elif token.lower() in _DOUBTING:
                 doubted = doubted or token != "?"

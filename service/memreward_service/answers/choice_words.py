@@ -37,9 +37,10 @@ WORDINGS = (
     Wording(
         "English",
         "I would pick @, since @ is the best answer.",
-        answers=r"answers?|answer choice|answer option|conclusion|final choice",
+        answers=r"answers?|ans|answer choice|answer option|conclusion|final choice",
         verbs=r"is|are|was|be|seems?|appears?|looks|remains|becomes|makes|would be|must be|should be|:",
-        verdicts=r"correct|right|best|true|answer|the one|winner|appropriate|suitable|accurate|most likely|"
+        verdicts=r"correct|right|best|true|answer|the one|winner|appropriate|suitable|accurate|"
+        r"works|fits|applies|holds|matches|most likely|"
         r"my (?:choice|pick)"
         r"|most (?:plausible|logical|reasonable|likely|sensible)",
         faults=r"(?:is|are|was|were|be|does|do|did|could|would|should|must|may|might|seems?|has|have|can) (?:not|"
@@ -47,7 +48,7 @@ WORDINGS = (
         r"cannot|(?:ca|is|are|was|does|do|wo|would|could)n['’]t|wrong|incorrect|false|inaccurate|invalid|irrelevant|"
         r"unlikely|"
         r"eliminated|excluded|ruled out|less (?:likely|suitable|appropriate)",
-        denials=r"not(?! only)|(?:any|every)thing but|all but|"
+        denials=r"not(?! only)|(?:incorrect|wrong|false)(?=\s*:)|(?:any|every)thing but|all but|"
         r"isn't|isn’t|aren't|wasn't|cannot be|can't be|can’t be|never|rather than|instead of|"
         r"neither|nor|"
         r"except(?: for)?|is it|was it|could it be|what about|why not|excluding|excludes?|excluded|eliminat(?:es?|ed|"
@@ -55,7 +56,7 @@ WORDINGS = (
         r"discard(?:s|ed|ing)?|unlike|other than|wrong answers?(?: are| is)?|incorrect (?:answers?|options?)(?: are|"
         r" is)?",
         kinds=r"options?|choices?|alternative|solution|response|selection|statement|item|one|pick|letter|candidate|"
-        r"guess",
+        r"guess|output|result|correct|right|best",
         picks=r"pick|picked|choose|chose|choosing|select|selected|go with|going with|go for|going for|opt for|"
         r"opting for|"
         r"settle on|vote for|lean towards?|i'd say|i’d say|i would say|i say|conclude with|stick with|bet on",
@@ -81,7 +82,7 @@ WORDINGS = (
         picks=r"选择|選擇|选(?!项|择)|選(?!項|擇)|故选|应选|應選|填|就是",
         fillers=r"选项|選項|选择|選擇|是|为|為|应该|應該|应当|应|該|该|就|选|選|的|最|可能|正确|正確|答案|项|項|"
         r"本题|题",
-        turns=r"而是|所以|因此|故|即|那么",
+        turns=r"而是|认为是|認為是|所以|因此|故|即|那么",
         spaced=False,
     ),
     Wording(

@@ -29,12 +29,14 @@ UNDECIDED = "undecided"
 _NONE = re.compile(rf"\W{{0,5}}(?i:{NONE_OF_THEM})")
 _NO_OPTION = re.compile(rf"(?i:{NO_OPTION})")
 _ALL = re.compile(rf"\W{{0,5}}(?i:{ALL_OF_THEM})")
-_PREFIX = re.compile(r"[\s>#.;,:-]*+(?:A\s*:\s*+(?=\S))?")
+_PREFIX = re.compile(r"[\s>#.;,:=→⇒∴✓✔✅☑-]*+(?:A\s*:\s*+(?=\S))?")
 _ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
 _ORDINAL = re.compile(
     rf"\W*+(?:the\s+)?({'|'.join(_ORDINALS)})(?:\s+(?:option|choice|answer|alternative|one))\W*", re.IGNORECASE
 )
 _UNDECIDED = re.compile(rf"(?i:{UNDECIDED_WORDS})")
+_HEDGE = re.compile(r"\b(?:(?:could|may|might)(?: also| well)? be|maybe|perhaps|possibly)\b", re.IGNORECASE)
+_HEAD = re.compile(r"^\W{0,5}\w{1,4}[.):]\s")
 _PARTS = re.compile(r"[,;、]|\band\b|\n")
 _UNLISTED = re.compile(r"\W{0,3}\(?([A-Z])(?:[.:](?!\w)|\)|[.!\s]{0,2}$)")
 _DENIED_BEHIND = re.compile(
@@ -174,8 +176,16 @@ def _undecided(answer: Answer) -> str | None:
     return UNDECIDED if _UNDECIDED.search(answer.written) else None
 
 
+def _in_doubt(answer: Answer) -> str | None:
+    if len(_HEDGE.findall(answer.text)) < 2:
+        return None
+    named = {label for listing in answer.labels.listings(answer.text) for label in listing.labels}
+    concluded = _conclusion(answer)
+    return concluded or (" or ".join(sorted(named)) if len(named) > 1 else None)
+
+
 def _texts_of_options(answer: Answer) -> str | None:
-    parts = [option_key(part) for part in _PARTS.split(answer.written[:400]) if part.strip()]
+    parts = [option_key(_HEAD.sub("", part)) for part in _PARTS.split(answer.written[:400]) if part.strip()]
     labels = {answer.options.label_of.get(part, "") for part in parts}
     return " ".join(sorted(labels)) if len(parts) > 1 and "" not in labels else None
 
@@ -214,6 +224,8 @@ _SENTENCE = frozenset({Mark.STATEMENT, Mark.POSITION})
 RULES = (
     ChoiceRule("nothing but labels", "B and D", "B D", _only_labels),
     ChoiceRule("the text of an option", "A dog.", "D", _text_of_an_option),
+    ChoiceRule("the texts of several options", "ocean and cabinet", "A C", _texts_of_options),
+    ChoiceRule("labels in doubt", "Maybe (A), maybe (B).", "A or B", _in_doubt),
     ChoiceRule(
         "a conclusion of a line", "A is near, but B is the best answer", "B", _conclusion, frozenset({Mark.POSITION})
     ),
@@ -223,7 +235,6 @@ RULES = (
     ChoiceRule("none of the options", "None of these.", NONE, _none_of_them),
     ChoiceRule("all of the options", "All of the above.", "A B C D", _all_of_them),
     ChoiceRule("the place of an option", "the second option", "B", _ordinal),
-    ChoiceRule("the texts of several options", "ocean and cabinet", "A C", _texts_of_options),
     ChoiceRule("a label that is not listed", "(F) a lake", "F", _unlisted_label),
     ChoiceRule("no decision", "It is difficult to determine the correct choice.", UNDECIDED, _undecided, _SENTENCE),
     ChoiceRule("the only label in brackets", "That leaves us with (C) here", "C", _bracketed, _SENTENCE),
