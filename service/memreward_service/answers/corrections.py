@@ -14,7 +14,8 @@ _RETRACTIONS = tuple(dict.fromkeys(words for language in LANGUAGES for words in 
 _PLAIN_RETRACTIONS = tuple(words for words in _RETRACTIONS if words.isascii())
 _CONCLUSIONS = tuple(dict.fromkeys(words for language in LANGUAGES for words in language.conclusions))
 _OPENING = re.compile(
-    rf"\W*+(?:(?:{'|'.join(map(re.escape, sorted(_CONCLUSIONS, key=len, reverse=True)))})(?![a-z])"
+    r"\W*+(?:(?:wait|actually|no|oops|sorry|hmm|correction)\W++){0,3}"
+    rf"(?:(?:{'|'.join(map(re.escape, sorted(_CONCLUSIONS, key=len, reverse=True)))})(?![a-z])"
     r"|it(?:['’]s| is| should be)(?!\w)|the (?:correct|right|actual|real) )"
 )
 _AGREEMENT = re.compile(

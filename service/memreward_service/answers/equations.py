@@ -9,7 +9,7 @@ _ABOUT = re.compile(r"≈|\\approx(?![a-zA-Z])|\\simeq(?![a-zA-Z])")
 _RELATION = re.compile(r"[<>≤≥≠∈≡]|!=|\\(?:leq?|geq?|neq?|in|equiv|lt|gt|to|mapsto|implies|Rightarrow)(?![a-zA-Z])")
 _WORDING = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|operatorname)\s*\{[^{}]*\}")
 _COMMAND = re.compile(
-    r"\\[a-zA-Z]+|(?<![a-zA-Z])(?:sin|cos|tan|log|ln|sqrt|pi|mod|x(?=\s*\d))(?![a-zA-Z])|(?<=\d)(?:st|nd|rd|th)\b"
+    r"\\[a-zA-Z]+|(?<![a-zA-Z])(?:sin|cos|tan|log|ln|sqrt|pi|mod|x(?=\s*\d))(?![a-zA-Z])|(?<=\d)(?:st|nd|rd|th)\b|(?<![a-zA-Z])(?:i(?![a-zA-Z])|e(?=\^))"
 )
 _UNIT = re.compile(r"(?<=[\d\s])[^\W\d_]{2,}")
 _LETTER = re.compile(r"[^\W\d_]")

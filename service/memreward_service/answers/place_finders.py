@@ -15,6 +15,7 @@ from memreward_service.answers.sentences import (
     first_sentence,
     is_remark,
     plain,
+    sentences,
     stated_expression,
 )
 
@@ -135,7 +136,8 @@ def stated_mathematics(text: str) -> Place | None:
         answer = _short_expression(value) if end > found.end else stated_expression(value, explained=heads)
         if answer is None or (heads and more and not _LEADING.match(value) and len(value.split()) > 3):
             continue
-        return Place(found.start, end, answer)
+        said = sentences(value)[0] if end == found.end else value
+        return Place(found.start, found.begin + len(said), answer)
     return None
 
 
@@ -212,7 +214,7 @@ def _tagged(text: str) -> Place | None:
                 return Place(start, close + len(closing) if close >= 0 else end, inside)
             end = start
         close = lowered.rfind(closing)
-        if close >= 0 and opening not in lowered and (inside := text[:close].strip()):
+        if 0 <= close < CONCLUDING_WINDOW and opening not in lowered and (inside := text[:close].strip()):
             return Place(0, close + len(closing), inside)
     return None
 

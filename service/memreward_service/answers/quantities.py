@@ -34,14 +34,16 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE,
 )
-_MATHEMATICAL_WORDS = frozenset({"sin", "cos", "tan", "log", "ln", "sqrt", "pi", "mod", "arcsin", "arccos", "arctan"})
+_MATHEMATICAL_WORDS = frozenset({"sin", "cos", "tan", "log", "ln", "sqrt", "pi", "arcsin", "arccos", "arctan"})
 _WORDING = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{4,}+|(?<![\\a-zA-Z{])(?:and|to|for|in|of|is|per|at|as|on)(?![a-zA-Z])")
 _SPACING = re.compile(r"\\(?:[,;:! ]|q?quad)")
 _KNOWN_LATEX = re.compile(r"\d|\\(?:pi|infty|emptyset|varnothing)(?![a-zA-Z])")
 _SYMBOL = re.compile(r"[\d=<>+^]|\\(?!text|mathrm)[a-zA-Z]")
+_FACTORS = frozenset("xyzbcdefknpqrtuvw")
+"""Letters that are no words, so that they belong to a number that stands before them."""
 _JOINING = frozenset({"operator", "open", "comma"})
 _LONE_SIGNS = frozenset("-+−–±√|<>≤≥≠") | {"<=", ">=", "!="}
-_BEHIND_A_FACTORIAL = frozenset("=+-*/^)]")
+_BEHIND_A_FACTORIAL = frozenset("=+-*/^)].,")
 _RELATIONS = frozenset("=<>≤≥≠∈≈") | {"<=", ">=", "!="}
 
 
@@ -109,7 +111,9 @@ def _tokens(sentence: str) -> list[_Token]:
             tokens.append(_Token("operator", place, place + 1, text[0]))
             place += 1
             continue
-        if kind == "word" and text.lower() in _MATHEMATICAL_WORDS:
+        if kind == "word" and text == "mod":
+            kind = "operator"
+        elif kind == "word" and text.lower() in _MATHEMATICAL_WORDS:
             kind = "letter"
         elif kind == "letter" and text in "xX" and _between_numbers(sentence, tokens, match.end()):
             kind = "operator"
@@ -151,7 +155,8 @@ def _continues(run: list[_Token], token: _Token, spaced: bool) -> bool:
     if token.kind == "latex" or last == "latex":
         return last != "maths" and token.kind != "maths"
     if token.kind == "letter":
-        return not spaced or run[-1].text.lower() in _MATHEMATICAL_WORDS
+        factor = last == "number" and (token.text in _FACTORS or token.text == "pi")
+        return not spaced or factor or run[-1].text.lower() in _MATHEMATICAL_WORDS
     if token.kind == "number":
         return run[-1].text.lower() in _MATHEMATICAL_WORDS
     return token.kind == "open" and not spaced and last != "maths"
