@@ -3,4 +3,4 @@
 The trainer may import this room: its verifiers read answers by the same rules.
 """
 
-__all__ = ["choices", "math_values", "options", "prompts", "reading", "responses", "words"]
+__all__ = ["choices", "math_values", "options", "programs", "prompts", "reading", "responses", "words"]

@@ -14,9 +14,9 @@ from memreward_proto.records import Domain, Query, Rollout, filled
 from memreward_service.answers.choice_places import placed_choice
 from memreward_service.answers.choices import choice_key
 from memreward_service.answers.math_values import group_keys
-from memreward_service.answers.options import Options, listed_options
+from memreward_service.answers.options import listed_options
 from memreward_service.answers.places import FinalAnswer, given_answer, placed_answer
-from memreward_service.answers.programs import code_key, last_code
+from memreward_service.answers.programs import code_key, program
 from memreward_service.answers.responses import split_response
 from memreward_service.answers.words import text_key
 
@@ -81,39 +81,27 @@ def _placed(query: Query, rollout: Rollout) -> tuple[str, FinalAnswer]:
     domain = Domain(filled(query.domain))
     if rollout.answer is not None:
         tagged, _ = split_response(rollout.response)
-        return (tagged if tagged is not None else rollout.response.strip()), _given(domain, rollout.answer)
-    if domain is Domain.QA:
-        return _read_choice(listed_options(query.text), rollout.response)
-    remembered = domain is not Domain.CODE and len(rollout.response) <= LONGEST_REMEMBERED
-    return _remembered(domain, rollout.response) if remembered else _read(domain, rollout.response)
+        final = program(rollout.answer, query.text) if domain is Domain.CODE else given_answer(domain, rollout.answer)
+        return (tagged if tagged is not None else rollout.response.strip()), final
+    read = _remembered if len(rollout.response) <= LONGEST_REMEMBERED else _read
+    return read(domain, query.text, rollout.response)
 
 
-def _read_choice(options: Options, response: str) -> tuple[str, FinalAnswer]:
+def _read(domain: Domain, query_text: str, response: str) -> tuple[str, FinalAnswer]:
+    """A response that never left its thinking has only what it boxed or stated there."""
     tagged, rest = split_response(response)
-    final = placed_choice(options, rest or tagged or "", finished=bool(rest))
-    return (tagged if tagged is not None else final.before or rest), final
-
-
-def _read(domain: Domain, response: str) -> tuple[str, FinalAnswer]:
-    tagged, rest = split_response(response)
-    final = _final_answer(domain, rest, tagged)
+    finished, text = bool(rest), rest or tagged or ""
+    match domain:
+        case Domain.CODE:
+            final = program(rest, query_text)
+        case Domain.QA:
+            final = placed_choice(listed_options(query_text), text, finished)
+        case _:
+            final = placed_answer(domain, text, finished)
     return (tagged if tagged is not None else final.before or rest), final
 
 
 _remembered = lru_cache(maxsize=REMEMBERED)(_read)
-
-
-def _given(domain: Domain, answer: str) -> FinalAnswer:
-    if domain is Domain.CODE:
-        return last_code(answer)
-    return given_answer(domain, answer)
-
-
-def _final_answer(domain: Domain, rest: str, tagged: str | None) -> FinalAnswer:
-    """A response that never left its thinking has only what it boxed or stated there."""
-    if domain is Domain.CODE:
-        return last_code(rest)
-    return placed_answer(domain, rest or tagged or "", finished=bool(rest))
 
 
 def _key(domain: Domain, query_text: str, final: FinalAnswer) -> str:
