@@ -1,146 +1,212 @@
-"""The canonical form of a mathematical answer: an exact rational where it is a number, else normalised LaTeX.
+"""The key of a mathematical answer: equal for answers of one value, and for no others.
 
-No computer algebra: this runs for every rollout of every request. What it recognises is what graders of GSM8K
-and MATH recognise (Hendrycks et al., arXiv 2103.03874, `math_equivalence`): $, commas, %, units, fractions,
-decimals.
+READ FIRST `group_keys`. A plain number is read at once (mathematics/numbers.py). Everything else is read by a library
+in other processes (mathematics/pool.py), and its key is the canonical form of its value: `3/4`, `{1331, 1728}`,
+`[2, 5)`, `x**2 - 1`. What cannot be read, is too long or takes too long keeps its LaTeX, as `tex:...`, which is the
+key of nothing else. Where two forms of a group may still be equal, they are compared.
+
+A busy machine changes no key: a question gets its time of the processor, not of the clock. Two things do depend on
+time. An answer that took too long is read again after FORGOTTEN_SECONDS; and a request whose answers take more than
+REQUEST_SECONDS in all leaves the rest as LaTeX.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Sequence
-from fractions import Fraction
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from itertools import combinations
+from typing import Any
 
-from memreward_service.answers.places import FinalAnswer
+from cachetools import LRUCache, TTLCache
 
-MAX_DIGITS = 60
-"""Digits or powers of ten beyond which an answer is compared as text: a rational of that size costs time."""
-LONGEST = 1_000
-"""Characters beyond which an answer is compared as text without a look at its structure."""
+from memreward_service.answers.mathematics.latex import LONGEST, normalised, surface
+from memreward_service.answers.mathematics.numbers import number_key, plain_key
+from memreward_service.answers.mathematics.pool import shared
+from memreward_service.answers.places import FinalAnswer, Mark
+from memreward_service.answers.sentences import NUMBER, concluding_number
 
-NUMBER = r"(?:\d{1,3}(?:,\d{3})+(?!\d)|\d+)(?:\.\d*)?|\.\d+"
+REQUEST_SECONDS = 30.0
+"""Time for the answers of one request."""
+FORGOTTEN_SECONDS = 600.0
+MOST_COMPARED = 6
+"""Forms of a group that are compared in pairs."""
+LONGEST_KEY = 200
+"""Characters beyond which a key is shortened to its beginning and a digest."""
 
+_LONG_DECIMAL = re.compile(r"-?\d+/\d{9,}")
 _PLAIN = re.compile(r"-?\d{1,60}\Z")
-_VALUE = re.compile(rf"([-+]?)\s*({NUMBER})(?:e([-+]?\d{{1,9}})(?![a-z]))?(?:\s*/\s*({NUMBER}))?", re.IGNORECASE)
-_MIXED = re.compile(r"([-+]?)\s*(\d+)\s+(\d+)\s*/\s*(\d+)")
-_CLOCK = re.compile(r"(?<![\d:])(\d{1,2}):00(?![\d:])")
-_UNITS = re.compile(r"(?:\s*[^\W\d_]{2,}+['’]?|\s+[a-zA-Z](?![\w^])|\s*[-/,.()]\s*)*+(?:\s*\^\{?[23]\}?)?[\s.,;:!]*\Z")
-_ATTACHED_UNIT = re.compile(
-    r"(?:[cmk]?m|[mk]?g|[mc]?l|lbs?|oz|ft|in|hrs?|h|mins?|s|secs?|mph|kph|km/h|m/s|[ap]\.?m|kwh|[kmg]b)\b"
-    r"(?:\^\{?[23]\}?)?[\s.]*\Z",
-    re.IGNORECASE,
-)
-_LEADING_WORDS = re.compile(r"(?:[^\W\d_]{2,}[.,:']*\s+|[aAI]\s+)+(?=[-+.\d])")
-_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_SCALE = re.compile(rf"\s*({'|'.join(_SCALES)})\b", re.IGNORECASE)
+_LEADING = re.compile(rf"\s*-?[$€£¥]?(?:{NUMBER})(?=\s+[^\W\d_]{{2}})")
 
-_UNICODE = str.maketrans({"−": "-", "–": "-", "⁄": "/", "×": "\\times ", "≈": "=", "\u00a0": " ", "\u202f": " "})
-_DROPPED = re.compile(
-    r"\\(?:left|right|displaystyle|degree)(?![a-z])|\\[!()\[\]]|\\?[$%]|[€£¥°]|\*\*|\^\s*\{?\s*\\circ\s*\}?"
-)
-_SPACES = re.compile(r"\\[,;: ]|\\q?quad(?![a-z])|~")
-_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\!|\\,)(?=\d{3}(?!\d))")
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textbf|mathbf|textit|operatorname)\s*\{([^{}]*)\}")
-_SHORT_FRACTION = re.compile(r"\\[dtc]?frac\s*(\d)\s*(\d)")
-_FRACTION = re.compile(r"\\[dtc]?frac\s*\{\s*(-?)\s*([\d.,]+)\s*\}\s*\{\s*([\d.,]+)\s*\}")
-_POWER = re.compile(r"(?:(?<=\d)\s*(\\times|\\cdot|\*|x)\s*)?(?<![\d.])10\s*\^\s*(?:\{\s*(-?\d+)\s*\}|(-?\d+))")
-_BRACELESS_ROOT = re.compile(r"\\sqrt\s*([0-9a-zA-Z])")
-_ONLY_WORDS = re.compile(r"[^\W\d_]{2,}(?:[\s,.'’\-]+[^\W\d_]+)*")
+_lock = threading.Lock()
+_read: LRUCache[Any, tuple[str, bool]] = LRUCache(65_536)
+_compared: LRUCache[Any, bool | None] = LRUCache(65_536)
+_late: TTLCache[Any, bool] = TTLCache(4_096, FORGOTTEN_SECONDS)
+
+
+def start() -> None:
+    """Start the processes that read expressions, in the background. Without it the first expression starts them."""
+    shared.start()
+
+
+def close() -> None:
+    """End those processes. The next expression starts new ones."""
+    shared.close()
 
 
 def group_keys(groups: Sequence[Sequence[FinalAnswer]]) -> list[list[str]]:
-    """The key of every answer, group by group: equal inside a group for answers of one value."""
-    return [[math_key(final.answer) for final in group] for group in groups]
+    """The key of every answer, group by group: equal inside a group for answers of one value.
+
+    It may wait for other processes, so it does not run on an event loop.
+    """
+    until = time.monotonic() + REQUEST_SECONDS
+    normals = [[_normal(final) for final in group] for group in groups]
+    found = _keys({normal for group in normals for normal in group}, until)
+    return [_group_keys([(normal, *found[normal]) for normal in group], until) for group in normals]
 
 
 def math_key(answer: str) -> str:
-    """`70000` for 70,000.00 and 7e4 alike, `1/2` for 0.5 and \\frac{1}{2}; else the answer as normalised LaTeX.
+    """The key of one answer: `70000` for 70,000.00 and 7e4 alike, `1/2` for 0.5 and \\frac{1}{2}.
 
     The result is empty where nothing but markup was given.
     """
+    return group_keys([[FinalAnswer("", answer, Mark.BOX)]])[0][0]
+
+
+def same_answer(reference: str, answer: str, seconds: float | None = None) -> tuple[bool | None, str]:
+    """Whether an answer has the value of the reference; None where nobody can say, with the reason.
+
+    `seconds`: time of the clock for the comparison.
+    """
+    one, other = normalised(reference), normalised(answer)
+    if max(len(one), len(other)) > LONGEST:
+        return None, "the answer is too long to be compared"
+    if one == other:
+        return True, ""
+    found = shared.ask(["compare", one, other, True], seconds)
+    if found.get("late"):
+        return None, "the comparison took too long"
+    if found.get("equal") is None:
+        return None, str(found.get("reason", "equal or not, neither is proven"))
+    return bool(found["equal"]), ""
+
+
+def _normal(final: FinalAnswer) -> str:
+    """The answer in one spelling: of a plain number its key."""
+    answer = final.answer.strip()
     if _PLAIN.match(answer):
         return str(int(answer))
     if len(answer) > LONGEST:
-        return "".join(answer.split())
-    cleaned = _right_side(_cleaned(answer))
-    value = _number(cleaned)
-    return str(value) if value is not None else _expression(cleaned)
+        return " ".join(answer.split())
+    normal = normalised(answer)
+    if final.mark is Mark.STATEMENT and "\\" not in answer and "^" not in answer and plain_key(normal) is None:
+        return normalised(_stated(answer))
+    return normal
 
 
-def number_key(token: str) -> str | None:
-    """The canonical form of a token that is a plain number (`1,000.50` -> `2001/2`), else None."""
-    match = _VALUE.fullmatch(token)
-    value = _rational(match) if match else None
-    return None if value is None else str(value)
+def _stated(answer: str) -> str:
+    """The number that an answer given in a sentence begins or else ends with."""
+    if (leading := _LEADING.match(answer)) is not None:
+        return leading[0]
+    last = concluding_number(answer.rsplit("=", 1)[-1]) if "=" in answer else concluding_number(answer)
+    return last[1] if last is not None else answer
 
 
-def _cleaned(answer: str) -> str:
-    text = _THOUSANDS.sub(",", answer.translate(_UNICODE))
-    text = _DROPPED.sub("", text)
-    while (shorter := _TEXT.sub(r" \1 ", text)) != text:
-        text = shorter
-    text = _SPACES.sub(" ", text)
-    text = _SHORT_FRACTION.sub(r"\\frac{\1}{\2}", text)
-    text = _FRACTION.sub(r" \1\2/\3 ", text)
-    text = _CLOCK.sub(r"\1", text)
-    text = _POWER.sub(lambda match: f"{'' if match[1] else 1}e{match[2] or match[3]}", text)
-    text = text.replace("\\approx", "=")
-    return re.sub(r"-\s+(?=[\d.])", "-", text).strip().rstrip(".,;:!").strip()
+def _keys(normals: Iterable[str], until: float) -> dict[str, tuple[str, bool]]:
+    """normalised answer -> (key, whether no other form of it can be equal)"""
+    found: dict[str, tuple[str, bool]] = {}
+    unknown = []
+    for normal in normals:
+        if len(normal) > LONGEST or not normal:
+            found[normal] = (_unread(normal), True)
+        elif (plain := plain_key(normal)) is not None:
+            found[normal] = (plain, True)
+        elif (known := _known(normal)) is not None:
+            found[normal] = known
+        else:
+            unknown.append(normal)
+    unknown.sort()
+    answers = shared.ask_all([["read", normal] for normal in unknown], until) if unknown else []
+    for normal, answer in zip(unknown, answers, strict=True):
+        found[normal] = _learned(normal, answer)
+    return found
 
 
-def _right_side(text: str) -> str:
-    """What stands behind `x =`; several assignments stay together."""
-    if "=" not in text or ("," in text and text.count("=") > 1) or re.search(r"\b(?:or|and)\b", text):
-        return text
-    return text.rsplit("=", 1)[1].strip() or text
+def _known(normal: str) -> tuple[str, bool] | None:
+    with _lock:
+        known = _read.get(normal)
+        return (_unread(normal), True) if known is None and normal in _late else known
 
 
-def _number(text: str) -> Fraction | None:
-    """The number that the text is, its unit dropped; None where it is anything more than that."""
-    if lead := _LEADING_WORDS.match(text):
-        text = text[lead.end() :]
-    mixed = _MIXED.match(text)
-    match = mixed or _VALUE.match(text)
-    if match is None:
-        return None
-    found = _rational(match) if mixed is None else _mixed_number(match)
-    if found is None:
-        return None
-    end = match.end()
-    if scale := _SCALE.match(text, end):
-        found, end = found * _SCALES[scale[1].lower()], scale.end()
-    rest = text[end:]
-    return found if not rest or _UNITS.match(rest) or _ATTACHED_UNIT.match(rest) else None
+def _learned(normal: str, answer: dict[str, Any]) -> tuple[str, bool]:
+    key = answer.get("key")
+    found = (_short(str(key)), bool(answer.get("decided"))) if key is not None else (_unread(normal), True)
+    with _lock:
+        if answer.get("late"):
+            _late[normal] = True
+        elif not str(answer.get("reason", "")).startswith("the process"):
+            _read[normal] = found
+    return found
 
 
-def _mixed_number(match: re.Match[str]) -> Fraction | None:
-    sign, whole, above, below = match.groups()
-    if len(match[0]) > MAX_DIGITS or not int(below):
-        return None
-    value = int(whole) + Fraction(int(above), int(below))
-    return -value if sign == "-" else value
+def _unread(normal: str) -> str:
+    """The key of what was not read: its LaTeX, which is the key of nothing else."""
+    return _short(f"tex:{surface(normal)}") if normal else ""
 
 
-def _rational(match: re.Match[str]) -> Fraction | None:
-    sign, digits, exponent, divisor = match.groups()
-    if len(match[0]) > MAX_DIGITS or abs(int(exponent or 0)) > MAX_DIGITS:
-        return None
-    value = _decimal(digits) * Fraction(10) ** int(exponent or 0)
-    if divisor is not None:
-        below = _decimal(divisor)
-        if not below:
-            return None
-        value /= below
-    return -value if sign == "-" else value
+def _short(key: str) -> str:
+    if len(key) <= LONGEST_KEY:
+        return key
+    return f"{key[:LONGEST_KEY]}#{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
 
-def _decimal(digits: str) -> Fraction:
-    plain = digits.replace(",", "").rstrip(".")
-    return Fraction(int(plain)) if plain.isdecimal() else Fraction(plain)
+def _group_keys(answers: Sequence[tuple[str, str, bool]], until: float) -> list[str]:
+    """The keys of a group: forms that are proven equal take the key of one of them.
+
+    answers: (normalised answer, key, decided) of each.
+    """
+    keys = [key for _, key, _ in answers]
+    forms = {key: (normal, decided) for normal, key, decided in sorted(answers, reverse=True) if _is_read(key)}
+    if len(forms) < 2:
+        return keys
+    # In the order of their keys, so that the order of the rollouts decides nothing.
+    chosen = sorted(forms, key=lambda key: (forms[key][1], len(key), key))[:MOST_COMPARED]
+    pairs = [pair for pair in combinations(chosen, 2) if _may_be_equal(pair, [forms[key] for key in pair])]
+    heads = {key: key for key in forms}
+    for (one, other), equal in zip(pairs, _equalities([(forms[one][0], forms[other][0]) for one, other in pairs], until), strict=True):
+        if equal:
+            heads = {key: heads[min(one, other, key=lambda k: (not forms[k][1], len(k), k))] if head in (heads[one], heads[other]) else head for key, head in heads.items()}
+    return [heads.get(key, key) for key in keys]
 
 
-def _expression(text: str) -> str:
-    if _ONLY_WORDS.fullmatch(text):
-        return " ".join(text.casefold().split())
-    text = _BRACELESS_ROOT.sub(r"\\sqrt{\1}", text).replace("\\dfrac", "\\frac").replace("\\tfrac", "\\frac")
-    return "".join(text.split())
+def _is_read(key: str) -> bool:
+    return bool(key) and not key.startswith("tex:")
+
+
+def _may_be_equal(keys: Sequence[str], forms: Sequence[tuple[str, bool]]) -> bool:
+    """Whether a comparison may find two forms equal, though two decided keys that differ are two values: a decimal
+    comma (`1,22`) was read as a list, or many decimals stand for a root or 1/3."""
+    if not all(decided for _, decided in forms):
+        return True
+    commas = ["," in form for form, _ in forms]
+    return commas[0] != commas[1] or any(_LONG_DECIMAL.fullmatch(key) for key in keys)
+
+
+def _equalities(pairs: Sequence[tuple[str, str]], until: float) -> list[bool]:
+    with _lock:
+        known = {pair: _compared[pair] for pair in pairs if pair in _compared}
+    unknown = [pair for pair in pairs if pair not in known and pair not in _late]
+    answers = shared.ask_all([["compare", *pair, False] for pair in unknown], until) if unknown else []
+    with _lock:
+        for pair, answer in zip(unknown, answers, strict=True):
+            known[pair] = answer.get("equal")
+            if answer.get("late"):
+                _late[pair] = True
+            elif not str(answer.get("reason", "")).startswith("the process"):
+                _compared[pair] = known[pair]
+    return [bool(known.get(pair)) for pair in pairs]
+
+
+__all__ = ["close", "group_keys", "math_key", "number_key", "same_answer", "start"]

@@ -1,0 +1,230 @@
+"""Plain numbers: read exactly and at once, but only where the whole text is understood.
+
+| written | key |
+|---|---|
+| `70,000.00`, `7e4`, `7 * 10^{4}`, `70 thousand` | 70000 |
+| `0.5`, `\\frac{1}{2}`, `2/4`, `1 1/2` less 1 | 1/2 |
+| `28%`, `28 percent`, `45°`, `5 m/s`, `12 apples`, `the answer is 460`, `5th` | 28, 45, 5, 12, 460, 5 |
+| `5:30 PM`, `2 AM` | 17:30, 02:00 |
+| `3 hours and 30 minutes` | 210 min |
+| `0.\\overline{3}` | 1/3 |
+
+A word that changes the value (`not 5`, `at least 5`, `5 less than x`) leaves the text to structure.py.
+"""
+
+from __future__ import annotations
+
+import re
+from fractions import Fraction
+
+MAX_DIGITS = 60
+"""Digits or powers of ten beyond which an answer is no plain number: a rational of that size costs time."""
+LONGEST_NUMBER = 200
+"""Characters beyond which a text is no plain number."""
+
+_DIGITS = r"(?:\d{1,3}(?:,\d{3})++(?!\d)|\d{1,3}(?: \d{3})++(?!\d)|\d++)"
+_DECIMAL = rf"(?:{_DIGITS}(?:\.\d*+)?+|\.\d++)"
+_SMALL = rf"(?:\{{ ?(-?(?:{_DECIMAL})) ?\}}|(\d))"
+_FRACTION = rf"\\frac ?{_SMALL} ?{_SMALL}"
+_POWER_OF_TEN = r"10 ?\^ ?(?:\{ ?([-+]?\d{1,9}) ?\}|(-?\d{1,9}))"
+
+_LEADING_WORDS = (
+    "the a an answer final result value is are was equals equal to total sum cost price of about approximately approx "
+    "around roughly nearly almost exactly only just so thus therefore hence it its it's they there he she we get be will "
+    "number has have costs pays needs usd eur us rs inr gbp cad aud"
+).split()
+_LEAD = re.compile(rf"«? ?(?:(?:{'|'.join(map(re.escape, _LEADING_WORDS))})\b[.:,=]?[ «»]*+)++", re.IGNORECASE)
+_SIGN = re.compile(r"(?:(-)|\+|«? ?(?:(negative|minus)\b) ?»?)? ?")
+_VALUE = re.compile(
+    rf"(?P<whole>\d{{1,30}}) ?{_FRACTION}|{_FRACTION}"
+    rf"|(?P<mixed>\d{{1,30}}) (?P<above>\d{{1,30}}) ?/ ?(?P<below>\d{{1,30}})"
+    rf"|(?P<repeating>\d{{0,30}}\.\d{{0,30}})\\(?:overline|bar|dot) ?\{{(?P<period>\d{{1,30}})\}}"
+    rf"|(?P<over>{_DECIMAL}) ?/ ?(?P<under>{_DECIMAL})"
+    rf"|(?P<digits>{_DECIMAL})(?:[eE](?P<exponent>[-+]?\d{{1,9}})| ?(?:\*|x) ?{_POWER_OF_TEN})?"
+)
+_ONLY_POWER = re.compile(_POWER_OF_TEN)
+_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_SCALE = re.compile(rf"[ «]*({'|'.join(_SCALES)})\b[ »]*", re.IGNORECASE)
+_PERCENT = re.compile(r"[ «]*(?:%|(?:percent|percentage|pct|per cent)\b)(?: points?\b)?[ »]*", re.IGNORECASE)
+_ORDINAL = re.compile(r"(?: ?\^ ?\{? ?)?[« ]*(?:st|nd|rd|th)\b[ »]*\}?", re.IGNORECASE)
+_UNIT_PART = re.compile(
+    r"(?P<word>[^\W\d_]++(?:['-][^\W\d_]*+)*+\.?)|(?P<power>\^ ?(?:\{ ?-?[1-4] ?\}|-?[1-4]))|(?P<sign>[/*,.°«»() ])"
+)
+_SHORT_UNITS = frozenset(
+    "mm cm dm km nm ft in yd mi kg mg ml cl dl kl lb lbs oz hr hrs min mins sec secs ms mph kph kmh km/h rpm kwh kw mw "
+    "hz khz mhz kb mb gb tb kj mj cal kcal pa kpa kn kv ma sq cu cc gal qt pt tsp tbsp ac ha usd eur gbp inr rs cad aud "
+    "yr yrs wk wks mo rev rad deg cts ct pcs ppm bpm".split()
+)
+_LONE_UNITS = frozenset("mghsLl")
+_VOWELS = frozenset("aeiouyäöüáéíóúàèâêôаеиоуыяюэё")
+_WORD = re.compile(r"[^\W\d_]{2,}+")
+_CHANGING = frozenset(
+    "not no or and if is are to than least most more less fewer for when where mod plus minus times of x but except "
+    "between from until unless either neither over under above below up down remainder factorial squared cubed pi "
+    "sin cos tan log ln sqrt cot sec csc exp dot base half quarter third dozen am pm mille and a an the".split()
+) - {"of", "a", "an", "the", "dozen", "for", "over"}
+"""Words behind a number that make something else of it."""
+_TIME = re.compile(
+    r"(?:at )?(\d{1,2})(?::([0-5]\d))?(?::([0-5]\d))?[ «]*([ap])\.? ?m\b\.?[ »]*", re.IGNORECASE
+)
+_MEASURES: dict[str, tuple[str, int]] = {
+    **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), ("s", 1)),
+    **dict.fromkeys(("minute", "minutes", "min", "mins"), ("s", 60)),
+    **dict.fromkeys(("hour", "hours", "hr", "hrs", "h"), ("s", 3_600)),
+    **dict.fromkeys(("day", "days"), ("s", 86_400)),
+    **dict.fromkeys(("week", "weeks"), ("s", 604_800)),
+    **dict.fromkeys(("month", "months"), ("month", 1)), **dict.fromkeys(("year", "years"), ("month", 12)),
+    **dict.fromkeys(("inch", "inches", "in"), ("in", 1)), **dict.fromkeys(("foot", "feet", "ft"), ("in", 12)),
+    **dict.fromkeys(("yard", "yards", "yd"), ("in", 36)),
+    **dict.fromkeys(("ounce", "ounces", "oz"), ("oz", 1)), **dict.fromkeys(("pound", "pounds", "lb", "lbs"), ("oz", 16)),
+    **dict.fromkeys(("cent", "cents"), ("cent", 1)), **dict.fromkeys(("dollar", "dollars"), ("cent", 100)),
+}  # fmt: skip
+_PART = re.compile(rf"({_DECIMAL})[ «]*([a-z]{{1,8}})\b\.?[ »]*(?:,|«? ?and\b|&)?[ »«]*(?:and\b )?", re.IGNORECASE)
+
+
+def number_key(token: str) -> str | None:
+    """The canonical form of a token that is a plain number (`1,000.50` -> `2001/2`), else None."""
+    if len(token) > LONGEST_NUMBER:
+        return None
+    sign = "-" if token[:1] in ("-", "−", "–") else ""
+    match = _VALUE.fullmatch(token, len(sign) or token.startswith("+"))
+    value = _rational(match) if match else None
+    return None if value is None else str(-value if sign else value)
+
+
+def plain_key(normal: str) -> str | None:
+    """The key of a normalised answer that is a plain number, a time or a duration in its whole length, else None."""
+    if len(normal) > LONGEST_NUMBER:
+        return None
+    lead = _LEAD.match(normal)
+    start = lead.end() if lead else 0
+    if (time := _TIME.fullmatch(normal, start)) is not None:
+        return _time_key(time)
+    if (found := _number(normal, start)) is not None:
+        value, end = found
+        if _is_unit(normal, end):
+            return str(value)
+    return _compound_key(normal, start)
+
+
+def unit_of(normal: str) -> str:
+    """The unit word that follows a plain number, in lower case; empty without one."""
+    lead = _LEAD.match(normal)
+    found = _number(normal, lead.end() if lead else 0)
+    words = _WORD.findall(normal, found[1]) if found else []
+    return words[0].casefold() if words else ""
+
+
+def _number(text: str, start: int) -> tuple[Fraction, int] | None:
+    """The number that begins at `start`, and where it ends: its scale word, its percent sign behind it."""
+    sign = _SIGN.match(text, start)
+    assert sign is not None
+    at = sign.end()
+    if (power := _ONLY_POWER.match(text, at)) is not None:
+        exponent = int(power[1] or power[2])
+        value: Fraction | None = Fraction(10) ** exponent if abs(exponent) <= MAX_DIGITS else None
+        end = power.end()
+    elif (match := _VALUE.match(text, at)) is not None:
+        value, end = _rational(match), match.end()
+    else:
+        return None
+    if value is None:
+        return None
+    if scale := _SCALE.match(text, end):
+        value, end = value * _SCALES[scale[1].casefold()], scale.end()
+    elif ordinal := _ORDINAL.match(text, end):
+        end = ordinal.end()
+    if percent := _PERCENT.match(text, end):
+        end = percent.end()
+    return (-value if sign[1] or sign[2] else value), end
+
+
+def _is_unit(text: str, start: int) -> bool:
+    """Whether nothing but a unit, or the thing that was counted, begins at `start`."""
+    quoted, before, at = False, text[start - 1], start
+    while at < len(text):
+        part = _UNIT_PART.match(text, at)
+        if part is None:
+            return False
+        after = text[part.end() : part.end() + 2].lstrip(" ")[:1]
+        if (word := part["word"]) is not None and not _is_unit_word(word, before, after, quoted):
+            return False
+        if part["power"] is not None and not (before.isalpha() or before == "»"):
+            return False
+        quoted = part[0] == "«" or (quoted and part[0] != "»")
+        before, at = part[0][-1], part.end()
+    return True
+
+
+def _is_unit_word(word: str, before: str, after: str, quoted: bool) -> bool:
+    plain = word.rstrip(".").casefold()
+    if plain in _CHANGING:
+        return False
+    if quoted or plain in _SHORT_UNITS or plain in ("of", "an") or before == "°":
+        return True
+    if len(word) == 1:
+        ratio = before == "/" or after == "/"
+        return ratio or (before == " " and word in _LONE_UNITS and after not in ("^", "(", "*"))
+    # `3xy` and `5 ab` are products; `5 apples` are not.
+    return len(plain) > 2 and before in " (/" and not _VOWELS.isdisjoint(plain) and not set("abc") >= set(plain)
+
+
+def _rational(match: re.Match[str]) -> Fraction | None:
+    if len(match[0]) > 2 * MAX_DIGITS:
+        return None
+    groups = match.groupdict()
+    if groups["repeating"] is not None:
+        return _repeating(groups["repeating"], groups["period"])
+    if groups["digits"] is not None:
+        exponent = int(groups["exponent"] or match[19] or match[20] or 0)
+        return _decimal(groups["digits"]) * Fraction(10) ** exponent if abs(exponent) <= MAX_DIGITS else None
+    if groups["mixed"] is not None:
+        return _quotient(Fraction(int(groups["mixed"])), groups["above"], groups["below"])
+    if groups["over"] is not None:
+        return _quotient(Fraction(0), groups["over"], groups["under"])
+    if groups["whole"] is not None:
+        above, below = match[2] or match[3], match[4] or match[5]
+        # `3\frac{5}{2}` may be a product.
+        if above.startswith("-") or _decimal(above) >= _decimal(below):
+            return None
+        return _quotient(Fraction(int(groups["whole"])), above, below)
+    return _quotient(Fraction(0), match[6] or match[7], match[8] or match[9])
+
+
+def _quotient(whole: Fraction, above: str, below: str) -> Fraction | None:
+    divisor = _decimal(below)
+    return whole + _decimal(above) / divisor if divisor else None
+
+
+def _decimal(digits: str) -> Fraction:
+    return Fraction(digits.replace(",", "").replace(" ", "").rstrip("."))
+
+
+def _repeating(digits: str, period: str) -> Fraction:
+    places = len(digits.partition(".")[2])
+    return _decimal(digits if digits != "." else "0") + Fraction(int(period), (10 ** len(period) - 1) * 10**places)
+
+
+def _time_key(match: re.Match[str]) -> str | None:
+    hour, minute = int(match[1]), match[2] or "00"
+    if not 1 <= hour <= 12:
+        return None
+    hour = hour % 12 + (12 if match[4].casefold() == "p" else 0)
+    return f"{hour:02}:{minute}" + (f":{match[3]}" if match[3] else "")
+
+
+def _compound_key(text: str, start: int) -> str | None:
+    """`210 min` for `3 hours and 30 minutes`: at least two parts, of one dimension, the greater first."""
+    total, sizes, dimension = Fraction(0), [], ""
+    while start < len(text):
+        part = _PART.match(text, start)
+        measure = _MEASURES.get(part[2].casefold()) if part else None
+        if part is None or measure is None or (dimension and measure[0] != dimension):
+            return None
+        if sizes and measure[1] >= sizes[-1]:
+            return None
+        dimension = measure[0]
+        sizes.append(measure[1])
+        total += _decimal(part[1]) * measure[1]
+        start = part.end()
+    return f"{total} {dimension}" if len(sizes) > 1 else None
