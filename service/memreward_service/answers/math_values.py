@@ -25,6 +25,7 @@ from cachetools import LRUCache, TTLCache
 from memreward_service.answers.mathematics.latex import LONGEST, normalised, surface
 from memreward_service.answers.mathematics.numbers import number_key, plain_key
 from memreward_service.answers.mathematics.pool import shared
+from memreward_service.answers.mathematics.wording import words_key
 from memreward_service.answers.places import FinalAnswer, Mark
 from memreward_service.answers.sentences import NUMBER, concluding_number
 
@@ -54,6 +55,13 @@ def start() -> None:
 def close() -> None:
     """End those processes. The next expression starts new ones."""
     shared.close()
+
+
+def forget() -> None:
+    """Read every expression anew."""
+    with _lock:
+        for cache in (_read, _compared, _late):
+            cache.clear()
 
 
 def group_keys(groups: Sequence[Sequence[FinalAnswer]]) -> list[list[str]]:
@@ -121,7 +129,7 @@ def _keys(normals: Iterable[str], until: float) -> dict[str, tuple[str, bool]]:
     for normal in normals:
         if len(normal) > LONGEST or not normal:
             found[normal] = (_unread(normal), True)
-        elif (plain := plain_key(normal)) is not None:
+        elif (plain := plain_key(normal) or words_key(normal)) is not None:
             found[normal] = (plain, True)
         elif (known := _known(normal)) is not None:
             found[normal] = known
@@ -175,9 +183,16 @@ def _group_keys(answers: Sequence[tuple[str, str, bool]], until: float) -> list[
     chosen = sorted(forms, key=lambda key: (forms[key][1], len(key), key))[:MOST_COMPARED]
     pairs = [pair for pair in combinations(chosen, 2) if _may_be_equal(pair, [forms[key] for key in pair])]
     heads = {key: key for key in forms}
-    for (one, other), equal in zip(pairs, _equalities([(forms[one][0], forms[other][0]) for one, other in pairs], until), strict=True):
+    for (one, other), equal in zip(
+        pairs, _equalities([(forms[one][0], forms[other][0]) for one, other in pairs], until), strict=True
+    ):
         if equal:
-            heads = {key: heads[min(one, other, key=lambda k: (not forms[k][1], len(k), k))] if head in (heads[one], heads[other]) else head for key, head in heads.items()}
+            heads = {
+                key: heads[min(one, other, key=lambda k: (not forms[k][1], len(k), k))]
+                if head in (heads[one], heads[other])
+                else head
+                for key, head in heads.items()
+            }
     return [heads.get(key, key) for key in keys]
 
 
@@ -209,4 +224,4 @@ def _equalities(pairs: Sequence[tuple[str, str]], until: float) -> list[bool]:
     return [bool(known.get(pair)) for pair in pairs]
 
 
-__all__ = ["close", "group_keys", "math_key", "number_key", "same_answer", "start"]
+__all__ = ["close", "forget", "group_keys", "math_key", "number_key", "same_answer", "start"]

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memreward_trainer.verifiers import math_verifier
+from memreward_service.answers import math_values
+from memreward_service.answers.mathematics import pool
+from memreward_trainer.verifiers.math_verifier import MathVerifier
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 from memreward_trainer.verl.settings import VerlSettings
 from trainer.verl.verl_parts import (
@@ -118,11 +120,14 @@ async def test_without_a_verdict_there_is_no_reward(tmp_path: Path, verdict: Any
 
 async def test_many_slow_comparisons_at_once_all_get_a_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Their queue is longer than the time that the verification of one of them may take."""
-    monkeypatch.setattr(math_verifier, "WORKER", FAKE_WORKER)
+    math_values.close()
+    monkeypatch.setattr(pool, "WORKER", FAKE_WORKER)
+    math_values.forget()
     lines = ("+reward.memreward.verifier=math", "+reward.memreward.verify_seconds=1.2")
     settings = VerlSettings.of(verl_config(tmp_path, "http://127.0.0.1:9", *LABELS, *lines))
-    async with math_verifier.MathVerifier(settings.verify_seconds, processes=2) as verifier:
+    async with MathVerifier(settings.verify_seconds) as verifier:
         made = verl_verifier.VerifierRewards(settings, byte_tokenizer(), verifier)
         truth = {"ground_truth": "x+y"}
         asked = (made.of(row(f"\\boxed{{x+{number}}}", reward_model=truth)) for number in range(16))
         assert await asyncio.gather(*asked) == [1.0] * 16
+    math_values.forget()

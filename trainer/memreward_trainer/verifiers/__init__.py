@@ -1,6 +1,6 @@
 """Verifiers: the true reward of one rollout, where it can be had. READ FIRST: verdicts.py, then one file a domain.
 
-math_verifier.py      an equal value (math_worker.py holds math-verify, in processes that are killed when they hang)
+math_verifier.py      an equal value (answers/mathematics of the service, in processes that are killed when they hang)
 choice_verifier.py    the letter of the choice
 code_verifier.py      tests, run against the program in the sandbox
 text_verifier.py      exact or normalised match with a reference

@@ -116,10 +116,9 @@ def _computed(value: Any, least: Any) -> Any:
     if value.is_Mul:
         return mpmath.fprod(parts)
     base, power = parts[0], value.exp
-    if power.q > 1 or power < 0:
+    if (power.q > 1 or power < 0) and abs(base) < least:
         # Zero cannot be told from a small number here: an error would grow in the root.
-        if abs(base) < least:
-            raise ZeroDivisionError
+        raise ZeroDivisionError
     index = int(power.q)
     if index == 1:
         return base ** int(power.p)

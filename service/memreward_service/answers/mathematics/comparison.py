@@ -12,13 +12,16 @@ from collections.abc import Sequence
 import sympy
 
 from memreward_service.answers.mathematics.equality import equal
-from memreward_service.answers.mathematics.scalars import Unreadable
-from memreward_service.answers.mathematics.structure import Value, as_set, read
+from memreward_service.answers.mathematics.regions import as_region
+from memreward_service.answers.mathematics.speller import Unreadable
+from memreward_service.answers.mathematics.structure import read
+from memreward_service.answers.mathematics.values import Value
 
 PLACES = 10
 LOOSE_PLACES = 6
 """Decimals from which on a rounded number stands for the exact one."""
 
+_TIME = re.compile(r"(\d\d?):(\d\d)")
 _DECIMAL_COMMA = re.compile(r"(-?)(0,\d++|\d++,\d{1,2})(?!\d)")
 
 
@@ -60,9 +63,19 @@ def same(one: Value, other: Value, loose: bool = False) -> bool | None:
         return _same_relation(one, other)
     if {one.kind, other.kind} <= {"set", "list", "tuple", "scalar"} and "set" in (one.kind, other.kind):
         return _same_set(one, other)
+    if loose and (time := _same_hour(one, other)) is not None:
+        return time
     if "literal" in (one.kind, other.kind):
         return False if one.kind == other.kind or _is_letter(one) or _is_letter(other) else None
     return False
+
+
+def _same_hour(one: Value, other: Value) -> bool | None:
+    """Whether 2 is met by 2 PM; None where these are no hours."""
+    for time, number in ((one, other), (other, one)):
+        if number.kind == "scalar" and (match := _TIME.fullmatch(time.key)) is not None and time.kind == "literal":
+            return bool(match[2] == "00" and number.expression in (int(match[1]), (int(match[1]) - 1) % 12 + 1))
+    return None
 
 
 def _is_letter(value: Value) -> bool:
@@ -118,10 +131,18 @@ def _same_system(system: Value, other: Value, loose: bool) -> bool | None:
     values = {part.name: part.parts[0] for part in system.parts}
     if other.kind == "system":
         others = {part.name: part.parts[0] for part in other.parts}
-        return _same_in_order(list(values.values()), [others[name] for name in values], loose) if values.keys() == others.keys() else False
+        return (
+            _same_in_order(list(values.values()), [others[name] for name in values], loose)
+            if values.keys() == others.keys()
+            else False
+        )
     if other.kind == "named" and other.parts[0].kind == "tuple":
         names = other.name.strip("()").split(",")
-        return _same_in_order([values[name] for name in names], other.parts[0].parts, loose) if set(names) == set(values) else None
+        return (
+            _same_in_order([values[name] for name in names], other.parts[0].parts, loose)
+            if set(names) == set(values)
+            else None
+        )
     if other.kind == "tuple" and other.extra == "()":
         # `x = 3, y = 4` is (3, 4), but who knows the order of `m = 2, b = 3`?
         in_order = [part.name for part in system.parts] == sorted(values)
@@ -141,7 +162,11 @@ def _same_relation(one: Value, other: Value) -> bool | None:
         return False
     found = equal(one.expression, other.expression)
     if found is False and (not one.decided or not other.decided):
-        return False if one.key.split(" ")[0] != other.key.split(" ")[0] and _is_polynomial(one) and _is_polynomial(other) else None
+        return (
+            False
+            if one.key.split(" ")[0] != other.key.split(" ")[0] and _is_polynomial(one) and _is_polynomial(other)
+            else None
+        )
     return found
 
 
@@ -151,9 +176,6 @@ def _is_polynomial(value: Value) -> bool:
 
 def _same_set(one: Value, other: Value) -> bool | None:
     try:
-        return bool(as_set(one) == as_set(other))
+        return bool(as_region(one) == as_region(other))
     except Unreadable:
         return False
-
-
-

@@ -22,10 +22,10 @@ POINTS = ((7, 5), (11, 3), (17, 13))
 """Places at which expressions with symbols are compared: symbol number n is a*n/b + 1/b... away from the usual ones."""
 
 
-class _Printer(StrPrinter):
+class _Printer(StrPrinter):  # type: ignore[misc]
     """Writes e and i for the constants: E and I are symbols."""
 
-    def _print_Exp1(self, _number: Any) -> str:  # noqa: N802
+    def _print_Exp1(self, _number: Any) -> str:  # noqa: N802 - SymPy looks for the name
         return "e"
 
     def _print_ImaginaryUnit(self, _number: Any) -> str:  # noqa: N802
@@ -76,7 +76,9 @@ def _is_zero(number: Any) -> bool | None:
 
 def _differs_at(difference: Any, point: tuple[int, int]) -> bool:
     symbols = sorted(difference.free_symbols, key=str)
-    values = {symbol: sympy.Rational(point[0] * (place + 1) + place * place, point[1]) for place, symbol in enumerate(symbols)}
+    values = {
+        symbol: sympy.Rational(point[0] * (place + 1) + place * place, point[1]) for place, symbol in enumerate(symbols)
+    }
     found = sympy.N(difference.subs(values), DIGITS // 2, maxn=4 * DIGITS)
     return bool(found.is_number and found.is_comparable and abs(found) > sympy.Float(10) ** (-DIGITS // 4))
 
@@ -91,7 +93,9 @@ def _rational_function(value: Any) -> str | None:
         return None
     if terms(value) > MAX_TERMS or any(not atom.is_Rational for atom in value.atoms(sympy.Number)):
         return None
-    if any(power.exp.is_Rational and power.exp.q != 1 for power in value.atoms(sympy.Pow)) or value.atoms(sympy.Function):
+    if any(power.exp.is_Rational and power.exp.q != 1 for power in value.atoms(sympy.Pow)) or value.atoms(
+        sympy.Function
+    ):
         return None
     symbols = sorted(value.free_symbols, key=str)
     if not symbols:
@@ -100,7 +104,7 @@ def _rational_function(value: Any) -> str | None:
     numerator, divisor = (sympy.Poly(part, *symbols, domain="QQ") for part in (above, below))
     leading = divisor.LC()
     numerator, divisor = numerator.quo_ground(leading), divisor.quo_ground(leading)
-    written = _PRINTER.doprint(numerator.as_expr())
+    written = str(_PRINTER.doprint(numerator.as_expr()))
     return written if divisor.is_one else f"({written})/({_PRINTER.doprint(divisor.as_expr())})"
 
 
@@ -108,4 +112,4 @@ def _written(value: Any) -> str:
     """One of the forms of an expression, the same for many of its spellings."""
     if terms(value) <= MAX_TERMS // 4:
         value = sympy.expand(sympy.radsimp(value)) if not value.free_symbols else sympy.expand(value)
-    return _PRINTER.doprint(value)
+    return str(_PRINTER.doprint(value))

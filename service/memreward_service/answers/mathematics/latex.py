@@ -10,6 +10,12 @@ import re
 import unicodedata
 from itertools import count
 
+
+def word_set(words: str) -> frozenset[str]:
+    """A table of words, from one text."""
+    return frozenset(words.split())
+
+
 LONGEST = 1_000
 """Characters beyond which an answer is compared as text without a look at its structure."""
 
@@ -33,18 +39,20 @@ _SIGNS = {
     "⟩": "\\rangle ",
     **dict.fromkeys("€£¥₹₽₩₪₫฿₱₦₴", ""),
 }  # fmt: skip
-_TRANSLATED = str.maketrans(_SIGNS | {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F) if chr(wide) != "，"})
+_TRANSLATED = str.maketrans(
+    _SIGNS | {chr(wide): chr(wide - 0xFEE0) for wide in range(0xFF01, 0xFF5F) if chr(wide) != "，"}
+)
 
 _TOKEN = re.compile(r"\\[a-zA-Z]++|\\.|.", re.DOTALL)
-_TEXT = frozenset(
-    f"\\{name}"
-    for name in ("text textbf textit textrm texttt textsf textup textnormal mbox hbox mathrm mathbf mathit mathsf "
-                 "mathtt mathnormal boldsymbol bm operatorname emph underline textsuperscript").split()
-)  # fmt: skip
+_TEXT = word_set(
+    "\\text \\textbf \\textit \\textrm \\texttt \\textsf \\textup \\textnormal \\mbox \\hbox \\mathrm \\mathbf "
+    "\\mathit \\mathsf \\mathtt \\mathnormal \\boldsymbol \\bm \\operatorname \\emph \\underline \\textsuperscript"
+)
 """Commands that only change how their argument looks."""
-_DROPPED = frozenset(
-    "\\left \\right \\big \\Big \\bigg \\Bigg \\bigl \\bigr \\Bigl \\Bigr \\biggl \\biggr \\Biggl \\Biggr \\displaystyle "
-    "\\textstyle \\limits \\nolimits \\! \\( \\) \\[ \\] \\$ $ \\boxed \\fbox \\bf \\rm \\it \\normalsize".split()
+_DROPPED = word_set(
+    "\\left \\right \\big \\Big \\bigg \\Bigg \\bigl \\bigr \\Bigl \\Bigr \\biggl \\biggr \\Biggl \\Biggr "
+    "\\displaystyle \\textstyle \\limits \\nolimits \\! \\( \\) \\[ \\] \\$ $ \\boxed \\fbox \\bf \\rm \\it "
+    "\\normalsize"
 )
 _RENAMED = {
     "\\dfrac": "\\frac", "\\tfrac": "\\frac", "\\cfrac": "\\frac", "\\dbinom": "\\binom", "\\tbinom": "\\binom",
@@ -58,7 +66,7 @@ _RENAMED = {
     **dict.fromkeys(["\\,", "\\;", "\\:", "\\ ", "\\quad", "\\qquad", "~", "\\enspace", "\\hspace", "\n", "\t", "\r",
                      "\\newline"], " "),
 }  # fmt: skip
-_LETTERS_OF_COMMANDS = frozenset("\\sin \\cos \\tan \\cot \\sec \\csc \\log \\ln \\exp \\max \\min \\gcd".split())
+_LETTERS_OF_COMMANDS = word_set("\\sin \\cos \\tan \\cot \\sec \\csc \\log \\ln \\exp \\max \\min \\gcd")
 
 _ENDS_OF_VALUES = frozenset("0123456789})")
 _LONE_UNITS = frozenset("mghsLlNJWVAK")
@@ -71,7 +79,7 @@ _EQUALITY = re.compile(r"([<>!=])=|=([<>])")
 _EQUALITIES = {"<": "\\le ", ">": "\\ge ", "!": "\\ne ", "=": "="}
 _SPACES = re.compile(r"\s++")
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9\\]) | (?![A-Za-z0-9])")
-_BEFORE, _AFTER = " *_`\",", " .,;:?*_`\"'"
+_BEFORE, _AFTER = ' *_`",', ' .,:;?*_`"'
 _EXCLAMATION = re.compile(r"(?<=[a-z»]{2})!++\Z")
 
 

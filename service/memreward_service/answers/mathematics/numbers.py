@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
+from memreward_service.answers.mathematics.latex import word_set
+
 MAX_DIGITS = 60
 """Digits or powers of ten beyond which an answer is no plain number: a rational of that size costs time."""
 LONGEST_NUMBER = 200
@@ -28,12 +30,12 @@ _SMALL = rf"(?:\{{ ?(-?(?:{_DECIMAL})) ?\}}|(\d))"
 _FRACTION = rf"\\frac ?{_SMALL} ?{_SMALL}"
 _POWER_OF_TEN = r"10 ?\^ ?(?:\{ ?([-+]?\d{1,9}) ?\}|(-?\d{1,9}))"
 
-_LEADING_WORDS = (
-    "the a an answer final result value is are was equals equal to total sum cost price of about approximately approx "
-    "around roughly nearly almost exactly only just so thus therefore hence it its it's they there he she we get be will "
-    "number has have costs pays needs usd eur us rs inr gbp cad aud"
-).split()
-_LEAD = re.compile(rf"«? ?(?:(?:{'|'.join(map(re.escape, _LEADING_WORDS))})\b[.:,=]?[ «»]*+)++", re.IGNORECASE)
+_LEADING_WORDS = word_set(
+    "the a an answer final result value is are was equals equal to total sum cost price of about approximately "
+    "approx around roughly nearly almost exactly only just so thus therefore hence it its it's they there he "
+    "she we get be will number has have costs pays needs usd eur us rs inr gbp cad aud"
+)
+_LEAD = re.compile(rf"«? ?(?:(?:{'|'.join(map(re.escape, sorted(_LEADING_WORDS)))})\b[.:,=]?[ «»]*+)++", re.IGNORECASE)
 _SIGN = re.compile(r"(?:(-)|\+|«? ?(?:(negative|minus)\b) ?»?)? ?")
 _VALUE = re.compile(
     rf"(?P<whole>\d{{1,30}}) ?{_FRACTION}|{_FRACTION}"
@@ -50,23 +52,22 @@ _ORDINAL = re.compile(r"(?: ?\^ ?\{? ?)?[« ]*(?:st|nd|rd|th)\b[ »]*\}?", re.IG
 _UNIT_PART = re.compile(
     r"(?P<word>[^\W\d_]++(?:['-][^\W\d_]*+)*+\.?)|(?P<power>\^ ?(?:\{ ?-?[1-4] ?\}|-?[1-4]))|(?P<sign>[/*,.°«»() ])"
 )
-_SHORT_UNITS = frozenset(
-    "mm cm dm km nm ft in yd mi kg mg ml cl dl kl lb lbs oz hr hrs min mins sec secs ms mph kph kmh km/h rpm kwh kw mw "
-    "hz khz mhz kb mb gb tb kj mj cal kcal pa kpa kn kv ma sq cu cc gal qt pt tsp tbsp ac ha usd eur gbp inr rs cad aud "
-    "yr yrs wk wks mo rev rad deg cts ct pcs ppm bpm".split()
+_SHORT_UNITS = word_set(
+    "kgs gms kms mls mm cm dm km nm ft in yd mi kg mg ml cl dl kl lb lbs oz hr hrs min mins sec secs ms mph kph kmh rpm "
+    "kwh kw mw hz khz mhz kb mb gb tb kj mj cal kcal pa kpa kn kv ma sq cu cc gal qt pt tsp tbsp ac ha usd eur "
+    "gbp inr rs cad aud yr yrs wk wks mo rev rad deg cts ct pcs ppm bpm"
 )
 _LONE_UNITS = frozenset("mghsLl")
 _VOWELS = frozenset("aeiouyäöüáéíóúàèâêôаеиоуыяюэё")
 _WORD = re.compile(r"[^\W\d_]{2,}+")
-_CHANGING = frozenset(
-    "not no or and if is are to than least most more less fewer for when where mod plus minus times of x but except "
-    "between from until unless either neither over under above below up down remainder factorial squared cubed pi "
-    "sin cos tan log ln sqrt cot sec csc exp dot base half quarter third dozen am pm mille and a an the".split()
+_CHANGING = word_set(
+    "not no or and if is are to than least most more less fewer for when where mod plus minus times of x but "
+    "except between from until unless either neither over under above below up down remainder factorial "
+    "squared cubed pi sin cos tan log ln sqrt cot sec csc exp dot base half quarter third dozen am pm mille "
+    "and a an the"
 ) - {"of", "a", "an", "the", "dozen", "for", "over"}
 """Words behind a number that make something else of it."""
-_TIME = re.compile(
-    r"(?:at )?(\d{1,2})(?::([0-5]\d))?(?::([0-5]\d))?[ «]*([ap])\.? ?m\b\.?[ »]*", re.IGNORECASE
-)
+_TIME = re.compile(r"(?:at )?(\d{1,2})(?::([0-5]\d))?(?::([0-5]\d))?[ «]*([ap])\.? ?m\b\.?[ »]*", re.IGNORECASE)
 _MEASURES: dict[str, tuple[str, int]] = {
     **dict.fromkeys(("second", "seconds", "sec", "secs", "s"), ("s", 1)),
     **dict.fromkeys(("minute", "minutes", "min", "mins"), ("s", 60)),
@@ -76,7 +77,8 @@ _MEASURES: dict[str, tuple[str, int]] = {
     **dict.fromkeys(("month", "months"), ("month", 1)), **dict.fromkeys(("year", "years"), ("month", 12)),
     **dict.fromkeys(("inch", "inches", "in"), ("in", 1)), **dict.fromkeys(("foot", "feet", "ft"), ("in", 12)),
     **dict.fromkeys(("yard", "yards", "yd"), ("in", 36)),
-    **dict.fromkeys(("ounce", "ounces", "oz"), ("oz", 1)), **dict.fromkeys(("pound", "pounds", "lb", "lbs"), ("oz", 16)),
+    **dict.fromkeys(("ounce", "ounces", "oz"), ("oz", 1)),
+    **dict.fromkeys(("pound", "pounds", "lb", "lbs"), ("oz", 16)),
     **dict.fromkeys(("cent", "cents"), ("cent", 1)), **dict.fromkeys(("dollar", "dollars"), ("cent", 100)),
 }  # fmt: skip
 _PART = re.compile(rf"({_DECIMAL})[ «]*([a-z]{{1,8}})\b\.?[ »]*(?:,|«? ?and\b|&)?[ »«]*(?:and\b )?", re.IGNORECASE)
@@ -142,12 +144,15 @@ def _number(text: str, start: int) -> tuple[Fraction, int] | None:
 def _is_unit(text: str, start: int) -> bool:
     """Whether nothing but a unit, or the thing that was counted, begins at `start`."""
     quoted, before, at = False, text[start - 1], start
+    # A number as great as 240 is the factor of no variable: `240g`.
+    great = text[max(0, start - 3) : start].isdigit() and start > 2
     while at < len(text):
         part = _UNIT_PART.match(text, at)
         if part is None:
             return False
         after = text[part.end() : part.end() + 2].lstrip(" ")[:1]
-        if (word := part["word"]) is not None and not _is_unit_word(word, before, after, quoted):
+        word = part["word"]
+        if word is not None and not _is_unit_word(word, before, after, quoted) and not (great and word in _LONE_UNITS):
             return False
         if part["power"] is not None and not (before.isalpha() or before == "»"):
             return False
@@ -215,7 +220,8 @@ def _time_key(match: re.Match[str]) -> str | None:
 
 def _compound_key(text: str, start: int) -> str | None:
     """`210 min` for `3 hours and 30 minutes`: at least two parts, of one dimension, the greater first."""
-    total, sizes, dimension = Fraction(0), [], ""
+    total, dimension = Fraction(0), ""
+    sizes: list[int] = []
     while start < len(text):
         part = _PART.match(text, start)
         measure = _MEASURES.get(part[2].casefold()) if part else None

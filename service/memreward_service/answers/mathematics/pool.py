@@ -26,6 +26,8 @@ PATIENCE = 5.0
 """As many times that of the clock: a busy machine may take it."""
 START_SECONDS = 120.0
 """Time to import the libraries."""
+RETRY_SECONDS = 10.0
+"""After a process that did not start no other is tried for this time."""
 WORKER = (sys.executable, "-m", "memreward_service.answers.mathematics.worker")
 """The command of a process; the id of the parent and the seconds follow."""
 
@@ -39,7 +41,11 @@ class Pool:
     def __init__(self, processes: int = PROCESSES, seconds: float = SECONDS) -> None:
         self._processes = processes
         self._seconds = seconds
-        self._reset()
+        self._not_before = 0.0
+        self._lock = threading.Lock()
+        self._executor: ThreadPoolExecutor | None = None
+        self._idle: list[subprocess.Popen[bytes]] = []
+        self._busy: set[subprocess.Popen[bytes]] = set()
         atexit.register(self.close)
         os.register_at_fork(after_in_child=self._forget)
 
@@ -66,15 +72,10 @@ class Pool:
         with self._lock:
             executor, self._executor = self._executor, None
         if executor is not None:
-            executor.shutdown(wait=True, cancel_futures=False)
+            executor.shutdown()
         while self._idle:
             _end(self._idle.pop())
-
-    def _reset(self) -> None:
-        self._lock = threading.Lock()
-        self._executor: ThreadPoolExecutor | None = None
-        self._idle: list[subprocess.Popen[bytes]] = []
-        self._busy: set[subprocess.Popen[bytes]] = set()
+        self._not_before = 0.0
 
     def _forget(self) -> None:
         """In a forked process: let go of what belongs to the parent."""
@@ -83,8 +84,10 @@ class Pool:
             # Without this the processes would not see the end of their input.
             os.close(process.stdin.fileno())
             os.close(process.stdout.fileno())
-            _FORGOTTEN.append(process)
-        self._reset()
+            # They are the parent's to wait for.
+            process.returncode = 0
+        self._lock = threading.Lock()
+        self._executor, self._idle, self._busy = None, [], set()
 
     def _threads(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -94,7 +97,16 @@ class Pool:
 
     def _warm(self) -> None:
         with contextlib.suppress(OSError, ValueError):
-            self._idle.append(_start(self._seconds))
+            self._idle.append(self._new())
+
+    def _new(self) -> subprocess.Popen[bytes]:
+        if time.monotonic() < self._not_before:
+            raise ValueError("it did not start a moment ago")
+        try:
+            return _start(self._seconds)
+        except (OSError, ValueError):
+            self._not_before = time.monotonic() + RETRY_SECONDS
+            raise
 
     def _ask(self, question: Question, until: float | None, seconds: float | None = None) -> dict[str, Any]:
         if until is not None and time.monotonic() > until:
@@ -113,7 +125,7 @@ class Pool:
         try:
             process = self._idle.pop()
         except IndexError:
-            process = _start(self._seconds)
+            process = self._new()
         self._busy.add(process)
         answer = _answer(process, question, seconds or self._seconds * PATIENCE)
         self._busy.discard(process)
@@ -122,9 +134,6 @@ class Pool:
         else:
             self._idle.append(process)
         return answer
-
-
-_FORGOTTEN: list[subprocess.Popen[bytes]] = []
 
 
 def _start(seconds: float) -> subprocess.Popen[bytes]:
@@ -136,7 +145,7 @@ def _start(seconds: float) -> subprocess.Popen[bytes]:
     )  # fmt: skip
     if not (_line(process, START_SECONDS) or {}).get("ready"):
         _end(process)
-        raise ValueError("it did not start; is math-verify installed (extra service)?")
+        raise ValueError("it did not start; is latex2sympy2_extended installed (extra service)?")
     return process
 
 
