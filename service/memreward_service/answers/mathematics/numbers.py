@@ -53,7 +53,7 @@ _UNIT_PART = re.compile(
     r"(?P<word>[^\W\d_]++(?:['-][^\W\d_]*+)*+\.?)|(?P<power>\^ ?(?:\{ ?-?[1-4] ?\}|-?[1-4]))|(?P<sign>[/*,.°«»() ])"
 )
 _SHORT_UNITS = word_set(
-    "kgs gms kms mls mm cm dm km nm ft in yd mi kg mg ml cl dl kl lb lbs oz hr hrs min mins sec secs ms mph kph kmh rpm "
+    "kgs gms kms mm cm dm km nm ft in yd mi kg mg ml cl dl kl lb lbs oz hr hrs min mins sec secs ms mph kph kmh rpm "
     "kwh kw mw hz khz mhz kb mb gb tb kj mj cal kcal pa kpa kn kv ma sq cu cc gal qt pt tsp tbsp ac ha usd eur "
     "gbp inr rs cad aud yr yrs wk wks mo rev rad deg cts ct pcs ppm bpm"
 )
