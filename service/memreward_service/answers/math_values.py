@@ -6,45 +6,32 @@ in other processes (mathematics/pool.py), and its key is the canonical form of i
 key of nothing else. Where two forms of a group may still be equal, they are compared.
 
 A busy machine changes no key: a question gets its time of the processor, not of the clock. Two things do depend on
-time. An answer that took too long is read again after FORGOTTEN_SECONDS; and a request whose answers take more than
-REQUEST_SECONDS in all leaves the rest as LaTeX.
+time: an answer that took too long is read again after a while (mathematics/forms.py), and a request whose answers take
+more than REQUEST_SECONDS in all leaves the rest as LaTeX.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
-import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
-from typing import Any
 
-from cachetools import LRUCache, TTLCache
-
-from memreward_service.answers.mathematics.latex import LONGEST, normalised, surface
-from memreward_service.answers.mathematics.numbers import number_key, plain_key
+from memreward_service.answers.mathematics.forms import Form, Pair, equalities, forget, forms_of
+from memreward_service.answers.mathematics.latex import LONGEST, normalised
+from memreward_service.answers.mathematics.numbers import DECIMAL_COMMA, number_key, plain_key
 from memreward_service.answers.mathematics.pool import shared
-from memreward_service.answers.mathematics.wording import words_key
 from memreward_service.answers.places import FinalAnswer, Mark
 from memreward_service.answers.sentences import NUMBER, concluding_number
 
 REQUEST_SECONDS = 30.0
 """Time for the answers of one request."""
-FORGOTTEN_SECONDS = 600.0
 MOST_COMPARED = 6
 """Forms of a group that are compared in pairs."""
-LONGEST_KEY = 200
-"""Characters beyond which a key is shortened to its beginning and a digest."""
 
 _LONG_DECIMAL = re.compile(r"-?\d+/\d{9,}")
 _PLAIN = re.compile(r"-?\d{1,60}\Z")
 _LEADING = re.compile(rf"\s*-?[$€£¥]?(?:{NUMBER})(?=\s+[^\W\d_]{{2}})")
-
-_lock = threading.Lock()
-_read: LRUCache[Any, tuple[str, bool]] = LRUCache(65_536)
-_compared: LRUCache[Any, bool | None] = LRUCache(65_536)
-_late: TTLCache[Any, bool] = TTLCache(4_096, FORGOTTEN_SECONDS)
 
 
 def start() -> None:
@@ -57,13 +44,6 @@ def close() -> None:
     shared.close()
 
 
-def forget() -> None:
-    """Read every expression anew."""
-    with _lock:
-        for cache in (_read, _compared, _late):
-            cache.clear()
-
-
 def group_keys(groups: Sequence[Sequence[FinalAnswer]]) -> list[list[str]]:
     """The key of every answer, group by group: equal inside a group for answers of one value.
 
@@ -71,8 +51,17 @@ def group_keys(groups: Sequence[Sequence[FinalAnswer]]) -> list[list[str]]:
     """
     until = time.monotonic() + REQUEST_SECONDS
     normals = [[_normal(final) for final in group] for group in groups]
-    found = _keys({normal for group in normals for normal in group}, until)
-    return [_group_keys([(normal, *found[normal]) for normal in group], until) for group in normals]
+    found = forms_of({normal for group in normals for normal in group}, until)
+    forms = [_distinct(found[normal] for normal in group) for group in normals]
+    pairs = [_pairs(group) for group in forms]
+    equal = equalities({pair for group in pairs for pair in group}, until)
+    heads = [
+        _heads(group, [pair for pair in asked if pair in equal]) for group, asked in zip(forms, pairs, strict=True)
+    ]
+    return [
+        [chosen.get(found[normal].key, found[normal].key) for normal in group]
+        for group, chosen in zip(normals, heads, strict=True)
+    ]
 
 
 def math_key(answer: str) -> str:
@@ -102,7 +91,7 @@ def same_answer(reference: str, answer: str, seconds: float | None = None) -> tu
 
 
 def _normal(final: FinalAnswer) -> str:
-    """The answer in one spelling: of a plain number its key."""
+    """The answer in one spelling."""
     answer = final.answer.strip()
     if _PLAIN.match(answer):
         return str(int(answer))
@@ -118,110 +107,40 @@ def _stated(answer: str) -> str:
     """The number that an answer given in a sentence begins or else ends with."""
     if (leading := _LEADING.match(answer)) is not None:
         return leading[0]
-    last = concluding_number(answer.rsplit("=", 1)[-1]) if "=" in answer else concluding_number(answer)
+    last = concluding_number(answer.rsplit("=", 1)[-1])
     return last[1] if last is not None else answer
 
 
-def _keys(normals: Iterable[str], until: float) -> dict[str, tuple[str, bool]]:
-    """normalised answer -> (key, whether no other form of it can be equal)"""
-    found: dict[str, tuple[str, bool]] = {}
-    unknown = []
-    for normal in normals:
-        if len(normal) > LONGEST or not normal:
-            found[normal] = (_unread(normal), True)
-        elif (plain := plain_key(normal) or words_key(normal)) is not None:
-            found[normal] = (plain, True)
-        elif (known := _known(normal)) is not None:
-            found[normal] = known
-        else:
-            unknown.append(normal)
-    unknown.sort()
-    answers = shared.ask_all([["read", normal] for normal in unknown], until) if unknown else []
-    for normal, answer in zip(unknown, answers, strict=True):
-        found[normal] = _learned(normal, answer)
-    return found
+def _distinct(forms: Iterable[Form]) -> dict[str, Form]:
+    """Key -> one form of it that was read."""
+    return {form.key: form for form in sorted(forms, key=lambda form: form.normal, reverse=True) if form.read}
 
 
-def _known(normal: str) -> tuple[str, bool] | None:
-    with _lock:
-        known = _read.get(normal)
-        return (_unread(normal), True) if known is None and normal in _late else known
+def _pairs(forms: Mapping[str, Form]) -> list[Pair]:
+    """The pairs of forms of a group that a comparison may find equal. The order of the rollouts decides nothing."""
+    first = sorted(forms.values(), key=lambda form: (form.decided, len(form.key), form.key))[:MOST_COMPARED]
+    return [(one.normal, other.normal) for one, other in combinations(first, 2) if _may_be_equal(one, other)]
 
 
-def _learned(normal: str, answer: dict[str, Any]) -> tuple[str, bool]:
-    key = answer.get("key")
-    found = (_short(str(key)), bool(answer.get("decided"))) if key is not None else (_unread(normal), True)
-    with _lock:
-        if answer.get("late"):
-            _late[normal] = True
-        elif not str(answer.get("reason", "")).startswith("the process"):
-            _read[normal] = found
-    return found
-
-
-def _unread(normal: str) -> str:
-    """The key of what was not read: its LaTeX, which is the key of nothing else."""
-    return _short(f"tex:{surface(normal)}") if normal else ""
-
-
-def _short(key: str) -> str:
-    if len(key) <= LONGEST_KEY:
-        return key
-    return f"{key[:LONGEST_KEY]}#{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()[:16]}"
-
-
-def _group_keys(answers: Sequence[tuple[str, str, bool]], until: float) -> list[str]:
-    """The keys of a group: forms that are proven equal take the key of one of them.
-
-    answers: (normalised answer, key, decided) of each.
-    """
-    keys = [key for _, key, _ in answers]
-    forms = {key: (normal, decided) for normal, key, decided in sorted(answers, reverse=True) if _is_read(key)}
-    if len(forms) < 2:
-        return keys
-    # In the order of their keys, so that the order of the rollouts decides nothing.
-    chosen = sorted(forms, key=lambda key: (forms[key][1], len(key), key))[:MOST_COMPARED]
-    pairs = [pair for pair in combinations(chosen, 2) if _may_be_equal(pair, [forms[key] for key in pair])]
-    heads = {key: key for key in forms}
-    for (one, other), equal in zip(
-        pairs, _equalities([(forms[one][0], forms[other][0]) for one, other in pairs], until), strict=True
-    ):
-        if equal:
-            heads = {
-                key: heads[min(one, other, key=lambda k: (not forms[k][1], len(k), k))]
-                if head in (heads[one], heads[other])
-                else head
-                for key, head in heads.items()
-            }
-    return [heads.get(key, key) for key in keys]
-
-
-def _is_read(key: str) -> bool:
-    return bool(key) and not key.startswith("tex:")
-
-
-def _may_be_equal(keys: Sequence[str], forms: Sequence[tuple[str, bool]]) -> bool:
-    """Whether a comparison may find two forms equal, though two decided keys that differ are two values: a decimal
-    comma (`1,22`) was read as a list, or many decimals stand for a root or 1/3."""
-    if not all(decided for _, decided in forms):
+def _may_be_equal(one: Form, other: Form) -> bool:
+    """Two decided keys that differ are two values, but for a decimal comma (`1,22`) that was read as a list, and for
+    many decimals that stand for a root or for 1/3."""
+    if not (one.decided and other.decided) and one.structured == other.structured:
         return True
-    commas = ["," in form for form, _ in forms]
-    return commas[0] != commas[1] or any(_LONG_DECIMAL.fullmatch(key) for key in keys)
+    if any(_LONG_DECIMAL.fullmatch(form.key) for form in (one, other)):
+        return True
+    return any(DECIMAL_COMMA.fullmatch(form.normal) for form in (one, other))
 
 
-def _equalities(pairs: Sequence[tuple[str, str]], until: float) -> list[bool]:
-    with _lock:
-        known = {pair: _compared[pair] for pair in pairs if pair in _compared}
-    unknown = [pair for pair in pairs if pair not in known and pair not in _late]
-    answers = shared.ask_all([["compare", *pair, False] for pair in unknown], until) if unknown else []
-    with _lock:
-        for pair, answer in zip(unknown, answers, strict=True):
-            known[pair] = answer.get("equal")
-            if answer.get("late"):
-                _late[pair] = True
-            elif not str(answer.get("reason", "")).startswith("the process"):
-                _compared[pair] = known[pair]
-    return [bool(known.get(pair)) for pair in pairs]
+def _heads(forms: Mapping[str, Form], equal: Sequence[Pair]) -> dict[str, str]:
+    """Key -> the key that all its equals take: a decided one, else the shortest."""
+    by_normal = {form.normal: form.key for form in forms.values()}
+    heads = {key: key for key in forms}
+    for one, other in equal:
+        joined = {heads[by_normal[one]], heads[by_normal[other]]}
+        chosen = min(joined, key=lambda key: (not forms[key].decided, len(key), key))
+        heads = {key: chosen if head in joined else head for key, head in heads.items()}
+    return heads
 
 
 __all__ = ["close", "forget", "group_keys", "math_key", "number_key", "same_answer", "start"]

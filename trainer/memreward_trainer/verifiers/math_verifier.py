@@ -11,6 +11,8 @@ from memreward_service.answers.reading import Reading, read_groups
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 
 COMPARISON_SECONDS = 5.0
+LONGEST_REFERENCE = 200
+"""Characters beyond which a reference is read as a response: it is a worked solution."""
 LONGEST_SHOWN = 60
 """Characters of a value that a reason names."""
 
@@ -45,9 +47,10 @@ class MathVerifier:
     def _verify(self, attempt: Attempt) -> Verdict:
         if attempt.ground_truth is None or not attempt.ground_truth.strip():
             return cannot_say("the query has no reference answer")
-        ((wanted, found),) = read_groups(
-            [(_QUERY, [Rollout("", answer=attempt.ground_truth), Rollout(attempt.response, answer=attempt.answer)])]
-        )
+        reference = Rollout("", answer=attempt.ground_truth)
+        if len(attempt.ground_truth) > LONGEST_REFERENCE:
+            reference = Rollout(attempt.ground_truth)
+        ((wanted, found),) = read_groups([(_QUERY, [reference, Rollout(attempt.response, answer=attempt.answer)])])
         if wanted.answer_key is None:
             return cannot_say("the query has no reference answer")
         if found.answer_key is None:

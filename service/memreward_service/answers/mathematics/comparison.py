@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import sympy
 
 from memreward_service.answers.mathematics.equality import equal
+from memreward_service.answers.mathematics.numbers import DECIMAL_COMMA
 from memreward_service.answers.mathematics.regions import as_region
 from memreward_service.answers.mathematics.speller import Unreadable
 from memreward_service.answers.mathematics.structure import read
@@ -22,7 +23,6 @@ LOOSE_PLACES = 6
 """Decimals from which on a rounded number stands for the exact one."""
 
 _TIME = re.compile(r"(\d\d?):(\d\d)")
-_DECIMAL_COMMA = re.compile(r"(-?)(0,\d++|\d++,\d{1,2})(?!\d)")
 
 
 def same_answer(one: str, other: str, loose: bool = False) -> bool | None:
@@ -32,7 +32,7 @@ def same_answer(one: str, other: str, loose: bool = False) -> bool | None:
         Unreadable: one of them is not understood.
     """
     for written, opposite in ((one, other), (other, one)):
-        if (comma := _DECIMAL_COMMA.fullmatch(written)) is not None and "," not in opposite:
+        if (comma := DECIMAL_COMMA.fullmatch(written)) is not None and "," not in opposite:
             number = read(opposite)
             if number.kind in ("scalar", "named"):
                 return bool(number.expression == sympy.Rational(comma[0].replace(",", ".")))

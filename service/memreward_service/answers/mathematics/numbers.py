@@ -21,6 +21,8 @@ from memreward_service.answers.mathematics.latex import word_set
 
 MAX_DIGITS = 60
 """Digits or powers of ten beyond which an answer is no plain number: a rational of that size costs time."""
+DECIMAL_COMMA = re.compile(r"-?(?:0,\d++|\d++,\d{1,2})(?!\d)")
+"""`1,22`, which may be a list or the number 1.22."""
 LONGEST_NUMBER = 200
 """Characters beyond which a text is no plain number."""
 

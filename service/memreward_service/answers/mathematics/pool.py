@@ -55,7 +55,8 @@ class Pool:
             self._threads().submit(self._warm)
 
     def ask(self, question: Question, seconds: float | None = None) -> dict[str, Any]:
-        """The answer of a process, {"late": true} where it takes too long, {"reason": text} where there is none.
+        """The answer of a process, {"late": true} where it takes too long, {"reason": text, "failed": true} where there
+        is no process.
 
         `seconds`: time of the clock for the question, from when it has a process.
         """
@@ -116,10 +117,10 @@ class Pool:
             return (
                 self._exchange(question, seconds)
                 or self._exchange(question, seconds)
-                or {"reason": "the process ended"}
+                or {"reason": "the process ended", "failed": True}
             )
         except (OSError, ValueError) as error:
-            return {"reason": f"the process failed: {error}"}
+            return {"reason": f"the process failed: {error}", "failed": True}
 
     def _exchange(self, question: Question, seconds: float | None) -> dict[str, Any] | None:
         try:

@@ -46,6 +46,13 @@ class Value:
     given: tuple[Value, ...] = ()
     """The elements of a list in the order in which they were written."""
 
+    @property
+    def is_structured(self) -> bool:
+        """Whether it has elements."""
+        return self.kind in ("list", "tuple", "system", "set", "matrix") or any(
+            part.is_structured for part in self.parts
+        )
+
 
 def literal(key: str) -> Value:
     """A value of which only the key counts."""

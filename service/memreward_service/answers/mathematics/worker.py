@@ -1,6 +1,6 @@
 """The process that reads expressions: one question a line, one answer a line, until its input closes.
 
-    <- ["read", answer]                 -> {"key": text, "decided": bool} or {"reason": text}
+    <- ["read", answer]                 -> {"key": text, "decided": bool, "structured": bool} or {"reason": text}
     <- ["compare", one, other, loose]   -> {"equal": true | false | null} or {"reason": text}
 
 What a model wrote can take for ever or all memory. So this process takes a limited time of the processor for each
@@ -40,7 +40,7 @@ def answer_questions(parent: int, seconds: float) -> None:
 
     def read_answer(answer: str) -> dict[str, Any]:
         value = read(answer)
-        return {"key": value.key, "decided": value.decided}
+        return {"key": value.key, "decided": value.decided, "structured": value.is_structured}
 
     def compare(one: str, other: str, loose: bool) -> dict[str, Any]:
         return {"equal": same_answer(one, other, loose)}
