@@ -19,10 +19,9 @@ from itertools import combinations
 
 from memreward_service.answers.mathematics.forms import Form, Pair, equalities, forget, forms_of
 from memreward_service.answers.mathematics.latex import LONGEST, normalised
-from memreward_service.answers.mathematics.numbers import DECIMAL_COMMA, number_key, plain_key
+from memreward_service.answers.mathematics.numbers import DECIMAL_COMMA, number_key
 from memreward_service.answers.mathematics.pool import shared
 from memreward_service.answers.places import FinalAnswer, Mark
-from memreward_service.answers.sentences import NUMBER, concluding_number
 
 REQUEST_SECONDS = 30.0
 """Time for the answers of one request."""
@@ -31,7 +30,6 @@ MOST_COMPARED = 6
 
 _LONG_DECIMAL = re.compile(r"-?\d+/\d{9,}")
 _PLAIN = re.compile(r"-?\d{1,60}\Z")
-_LEADING = re.compile(rf"\s*-?[$€£¥]?(?:{NUMBER})(?=\s+[^\W\d_]{{2}})")
 
 
 def start() -> None:
@@ -97,18 +95,7 @@ def _normal(final: FinalAnswer) -> str:
         return str(int(answer))
     if len(answer) > LONGEST:
         return " ".join(answer.split())
-    normal = normalised(answer)
-    if final.mark is Mark.STATEMENT and "\\" not in answer and "^" not in answer and plain_key(normal) is None:
-        return normalised(_stated(answer))
-    return normal
-
-
-def _stated(answer: str) -> str:
-    """The number that an answer given in a sentence begins or else ends with."""
-    if (leading := _LEADING.match(answer)) is not None:
-        return leading[0]
-    last = concluding_number(answer.rsplit("=", 1)[-1])
-    return last[1] if last is not None else answer
+    return normalised(answer)
 
 
 def _distinct(forms: Iterable[Form]) -> dict[str, Form]:
