@@ -47,6 +47,7 @@ from memreward_proto.records import (
     TrustIntervals,
     TrustReport,
 )  # fmt: skip
+from memreward_service.requests.unreadable import with_reason
 
 MODELS = (
     ModelInfo("m-2", "2026-01-02T03:04:05+00:00", True, 9, 40, 77, {"auc": 0.9375, "false_positive_rate": 0.125}),
@@ -169,6 +170,7 @@ class FakeEngine:
             model_version=None if timed_out or request else "m-2",
             memory_version=None if timed_out or request else 9,
             label_request=request,
+            reason=None if timed_out or request else told.reason,
         )
 
     async def label_spending(self, run_id: str) -> LabelSpending:
@@ -251,8 +253,8 @@ def _scored(group: Group, explain: bool) -> ScoredGroup:
 
 def _prediction(rollout: Rollout, explain: bool) -> Prediction:
     explanation = Explanation("27", "27", 2 / 3, 1, 0) if explain else None
-    if not rollout.response.strip():
-        return Prediction(None, None, Status.INVALID, None)
+    if not rollout.response.strip() and rollout.label is None:
+        return with_reason(Prediction(None, None, Status.INVALID, None), rollout)
     if rollout.label is not None:
         return Prediction(rollout.label, rollout.label, Status.OK, Source.LABEL, explanation)
     if rollout.response == "unsure":

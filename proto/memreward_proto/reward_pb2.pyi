@@ -78,18 +78,20 @@ class Explanation(_message.Message):
     def __init__(self, answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., agreement: _Optional[float] = ..., same_key_right: _Optional[int] = ..., same_key_wrong: _Optional[int] = ...) -> None: ...
 
 class Prediction(_message.Message):
-    __slots__ = ("reward", "probability", "status", "source", "explanation")
+    __slots__ = ("reward", "probability", "status", "source", "explanation", "reason")
     REWARD_FIELD_NUMBER: _ClassVar[int]
     PROBABILITY_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FIELD_NUMBER: _ClassVar[int]
     EXPLANATION_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     reward: float
     probability: float
     status: str
     source: str
     explanation: Explanation
-    def __init__(self, reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ...) -> None: ...
+    reason: str
+    def __init__(self, reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., explanation: _Optional[_Union[Explanation, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class Neighbor(_message.Message):
     __slots__ = ("query_id", "similarity", "text")
@@ -214,7 +216,7 @@ class LabelRequest(_message.Message):
     def __init__(self, reason: _Optional[str] = ..., gain: _Optional[float] = ...) -> None: ...
 
 class SubmitRolloutResponse(_message.Message):
-    __slots__ = ("run_id", "group_id", "group_attempt", "rollout_index", "group_size", "rollouts_present", "partial", "reward", "probability", "status", "source", "model_version", "memory_version", "label_request")
+    __slots__ = ("run_id", "group_id", "group_attempt", "rollout_index", "group_size", "rollouts_present", "partial", "reward", "probability", "status", "source", "model_version", "memory_version", "label_request", "reason")
     RUN_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_ID_FIELD_NUMBER: _ClassVar[int]
     GROUP_ATTEMPT_FIELD_NUMBER: _ClassVar[int]
@@ -229,6 +231,7 @@ class SubmitRolloutResponse(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     MEMORY_VERSION_FIELD_NUMBER: _ClassVar[int]
     LABEL_REQUEST_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     run_id: str
     group_id: str
     group_attempt: int
@@ -243,7 +246,8 @@ class SubmitRolloutResponse(_message.Message):
     model_version: str
     memory_version: int
     label_request: LabelRequest
-    def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., rollouts_present: _Optional[int] = ..., partial: bool = ..., reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., label_request: _Optional[_Union[LabelRequest, _Mapping]] = ...) -> None: ...
+    reason: str
+    def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., rollouts_present: _Optional[int] = ..., partial: bool = ..., reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., label_request: _Optional[_Union[LabelRequest, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StoredRollout(_message.Message):
     __slots__ = ("id", "response", "thinking", "answer", "answer_key", "label", "behaviour", "label_source", "policy", "step")
@@ -295,21 +299,33 @@ class RolloutIds(_message.Message):
     ids: _containers.RepeatedScalarFieldContainer[str]
     def __init__(self, ids: _Optional[_Iterable[str]] = ...) -> None: ...
 
+class RefusedRollout(_message.Message):
+    __slots__ = ("query_index", "rollout_index", "reason")
+    QUERY_INDEX_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUT_INDEX_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    query_index: int
+    rollout_index: int
+    reason: str
+    def __init__(self, query_index: _Optional[int] = ..., rollout_index: _Optional[int] = ..., reason: _Optional[str] = ...) -> None: ...
+
 class AddExperienceResponse(_message.Message):
-    __slots__ = ("version", "queries_added", "rollouts_added", "labels_changed", "query_ids", "rollout_ids")
+    __slots__ = ("version", "queries_added", "rollouts_added", "labels_changed", "query_ids", "rollout_ids", "refused")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     QUERIES_ADDED_FIELD_NUMBER: _ClassVar[int]
     ROLLOUTS_ADDED_FIELD_NUMBER: _ClassVar[int]
     LABELS_CHANGED_FIELD_NUMBER: _ClassVar[int]
     QUERY_IDS_FIELD_NUMBER: _ClassVar[int]
     ROLLOUT_IDS_FIELD_NUMBER: _ClassVar[int]
+    REFUSED_FIELD_NUMBER: _ClassVar[int]
     version: int
     queries_added: int
     rollouts_added: int
     labels_changed: int
     query_ids: _containers.RepeatedScalarFieldContainer[str]
     rollout_ids: _containers.RepeatedCompositeFieldContainer[RolloutIds]
-    def __init__(self, version: _Optional[int] = ..., queries_added: _Optional[int] = ..., rollouts_added: _Optional[int] = ..., labels_changed: _Optional[int] = ..., query_ids: _Optional[_Iterable[str]] = ..., rollout_ids: _Optional[_Iterable[_Union[RolloutIds, _Mapping]]] = ...) -> None: ...
+    refused: _containers.RepeatedCompositeFieldContainer[RefusedRollout]
+    def __init__(self, version: _Optional[int] = ..., queries_added: _Optional[int] = ..., rollouts_added: _Optional[int] = ..., labels_changed: _Optional[int] = ..., query_ids: _Optional[_Iterable[str]] = ..., rollout_ids: _Optional[_Iterable[_Union[RolloutIds, _Mapping]]] = ..., refused: _Optional[_Iterable[_Union[RefusedRollout, _Mapping]]] = ...) -> None: ...
 
 class Label(_message.Message):
     __slots__ = ("rollout_id", "label", "source")

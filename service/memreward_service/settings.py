@@ -97,8 +97,9 @@ class Settings(BaseSettings):
 
     max_body_bytes: int = Field(64 * 2**20, ge=1024)
     """Largest request body."""
-    max_text_chars: int = Field(100_000, ge=1)
-    """Longest query, response, thinking or answer."""
+    max_text_chars: int = Field(200_000, ge=1)
+    """Longest query, response, thinking or answer; 200,000 characters fit 32,000 tokens. A longer one makes its rollout
+    invalid, and no other."""
     max_group_size: int = Field(256, ge=1)
     """Most rollouts in one group or stored query per call."""
     max_rollouts: int = Field(8_192, ge=1)

@@ -50,10 +50,6 @@ REWARDS = {
     "groups[1].group_id": {"groups": [group(group_id="a"), group(group_id="a")]},
     "groups[0].rollouts[1].label": {"groups": [group(rollouts=[R, {"response": "r", "label": 1.5}])]},
     "groups[0].rollouts[0].label": {"groups": [group(rollouts=[{"response": "r", "label": -0.1}])]},
-    "groups[0].rollouts[0].response": {"groups": [group(rollouts=[{"response": "r" * 201}])]},
-    "groups[0].rollouts[0].thinking": {"groups": [group(rollouts=[{"response": "", "thinking": "r" * 201}])]},
-    "groups[0].rollouts[0].answer": {"groups": [group(rollouts=[{"response": "", "answer": "r" * 201}])]},
-    "groups[0].rollouts[0].answer_key": {"groups": [group(rollouts=[{"response": "", "answer_key": "r" * 201}])]},
     **{
         f"groups[0].rollouts[1].{field}": {"groups": [group(rollouts=[R, {"response": "r", "behaviour": behaviour}])]}
         for field, behaviour in {
@@ -119,7 +115,6 @@ ROLLOUTS = [
     ("query.text", {"query": {"text": ""}}),
     ("query.domain", {"query": {"text": "t", "domain": "maths"}}),
     ("query.id", {"query": {"text": "t", "id": ""}}),
-    ("rollout.response", {"rollout": {"response": "r" * 201}}),
     ("rollout.label", {"rollout": {"response": "r", "label": 1.5}}),
     ("rollout.behaviour", {"rollout": {"response": "r", "behaviour": []}}),
     ("no_label", {"rollout": {"response": "r", "label": 0}, "no_label": True}),

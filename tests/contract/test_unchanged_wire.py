@@ -23,6 +23,7 @@ AUDIT = "The estimates of trust rest on an audit sample, and have intervals in t
 STORED_AS_SENT = (
     "A stored query is the record that is sent, so its ids and domain have the type that they have in a request."
 )
+ALONE = "A rollout that cannot be read is invalid, or not stored, alone, and its answer says why."
 PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
@@ -35,6 +36,15 @@ WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/trust 200.domains[].interval*": AUDIT,
     "GET /v1/trust 200.domains[].audited": AUDIT,
     "GET /v1/trust 200.domains[].too_few": AUDIT,
+    "POST /v1/rewards 200.groups[].rollouts[].reason": ALONE,
+    "POST /v1/rewards body.groups[].rollouts[].response description": ALONE,
+    "POST /v1/label-plan body.groups[].rollouts[].response description": ALONE,
+    "POST /v1/rollouts 200.reason": ALONE,
+    "POST /v1/rollouts 200 application/json": ALONE,
+    "POST /v1/rollouts body.rollout.response description": ALONE,
+    "POST /v1/experience": ALONE,
+    "POST /v1/experience 200.refused*": ALONE,
+    "POST /v1/experience body.queries[].rollouts[].response description": ALONE,
     "POST /v1/experience 409 application/json": PLAIN,
     "POST /v1/rollouts 409 application/json": PLAIN,
     "POST /v1/rollouts body.step description": PLAIN,
@@ -53,6 +63,10 @@ WANTED_IN_MESSAGES: dict[str, str] = {
     "DomainTrust.interval": AUDIT,
     "DomainTrust.audited": AUDIT,
     "DomainTrust.too_few": AUDIT,
+    "Prediction.reason": ALONE,
+    "SubmitRolloutResponse.reason": ALONE,
+    "RefusedRollout*": ALONE,
+    "AddExperienceResponse.refused": ALONE,
 }
 """The same for gRPC, as in "TrustReport.domains"."""
 

@@ -40,10 +40,20 @@ class ExperienceRequest(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRollout(Record):
+    """A rollout that was not stored, by its place in the request, and why: a sentence."""
+
+    query_index: int
+    rollout_index: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExperienceReceipt(Record):
     """The answer of POST /v1/experience. The same content again: nothing added, the same ids and version.
 
-    version is the store's version that holds the content; it counts in predictions once the memory has reached it.
+    version is the store's version that holds the content; it counts in predictions once the memory has reached it. Ids
+    stand where their queries and rollouts stood in the request; the id of what was refused is "".
     """
 
     version: int
@@ -52,6 +62,7 @@ class ExperienceReceipt(Record):
     labels_changed: int
     query_ids: tuple[str, ...]
     rollout_ids: tuple[tuple[str, ...], ...]
+    refused: tuple[RefusedRollout, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,8 @@ class Rollout(Record):
     """One response to the query."""
 
     response: str
-    """The whole response; a blank one gets the status invalid."""
+    """The whole response. One that is blank, too long or holds what is no character (half a surrogate pair, U+FFFF) gets
+    the status invalid, and its siblings are scored."""
     thinking: str | None = None
     """The reasoning part, where you have it apart."""
     answer: str | None = None
@@ -128,6 +129,8 @@ class Prediction(Record):
     status: Status
     source: Source | None
     explanation: Explanation | None = None
+    reason: str | None = None
+    """Why the status is invalid, a sentence; null for every other status."""
 
 
 @dataclass(frozen=True, slots=True)

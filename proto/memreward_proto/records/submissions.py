@@ -80,3 +80,5 @@ class RolloutReward(Record):
     model_version: str | None
     memory_version: int | None
     label_request: LabelRequest | None = None
+    reason: str | None = None
+    """Why the status is invalid, a sentence; null for every other status."""

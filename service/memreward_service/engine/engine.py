@@ -62,6 +62,7 @@ from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory
 from memreward_service.memory.snapshot import opened_memory
 from memreward_service.rendezvous import Claim, MeetingPlace, ProcessStorage, RedisStorage, Rendezvous
+from memreward_service.requests.unreadable import with_reason, with_reasons
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 from memreward_service.training.jobs import TrainingJobs
@@ -154,7 +155,7 @@ class Engine:
         with self._admission.permit():
             reply = await self._trusted_reply(groups, explain)
             texts = await self._query_texts([near.query_id for found in reply.near for near in found])
-        return scored_groups(groups, reply, texts)
+        return with_reasons(scored_groups(groups, reply, texts), groups)
 
     async def beliefs(self, groups: Sequence[Group]) -> tuple[GroupBelief, ...]:
         """What is believed of each group before any of its labels. Raises Overloaded, ModelNotTrained, Unavailable."""
@@ -168,7 +169,7 @@ class Engine:
         Raises Conflict, Overloaded, TooLarge, ModelNotTrained, Unavailable.
         """
         self._serving.check_ready()
-        return await self._rendezvous.submit(submission)
+        return with_reason(await self._rendezvous.submit(submission), submission.rollout)
 
     async def plan_labels(self, groups: Sequence[Group], budget: int, charge: LabelCharge | None = None) -> LabelPlan:
         """Which rollouts of `groups` to verify next, `budget` at most; labels inside the groups are known already.

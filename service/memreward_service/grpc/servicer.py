@@ -90,7 +90,8 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
     async def AddExperience(self, request: pb.AddExperienceRequest, context: Any) -> Message:
         """Remember queries with their rollouts."""
         experience = validation.valid_experience(_read(ExperienceRequest, request).queries, self._settings)
-        return message_of(pb.AddExperienceResponse, await self._engine.add_experience(experience))
+        receipt = await self._engine.add_experience(experience.queries)
+        return message_of(pb.AddExperienceResponse, experience.receipt(receipt))
 
     async def AddLabels(self, request: pb.AddLabelsRequest, context: Any) -> Message:
         """True rewards that arrive after their rollouts."""

@@ -12,10 +12,13 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
+
+from memreward_service.http.json_bytes import with_whole_characters, without_mark
 
 Content = TypeVar("Content")
 
@@ -35,9 +38,16 @@ JsonBody = Annotated[Content, _FromJson()]
 
 
 class _BytesRequest(Request):
+    repaired: bytes | None = None
+    """The body as JSON can be read, where it could not."""
+
+    async def body(self) -> bytes:
+        """The body as it came, without a byte order mark."""
+        return without_mark(await super().body())
+
     async def json(self) -> Any:
-        """The body as it came: JsonBody reads it."""
-        return await self.body()
+        """The bytes that JsonBody reads."""
+        return await self.body() if self.repaired is None else self.repaired
 
 
 class KeyedRoute(APIRoute):
@@ -54,7 +64,13 @@ class KeyedRoute(APIRoute):
             request.app.state.keys.check(request.headers.get("authorization"), basic=self.basic_too)
             request = _BytesRequest(request.scope, request.receive)
             # Read here, outside of FastAPI, which would answer what goes wrong on the way with an error of its own.
-            await request.body()
+            body = await request.body()
+            try:
+                return await handle(request)
+            except RequestValidationError as error:
+                request.repaired = with_whole_characters(body) if _is_no_json(error) else body
+                if request.repaired == body:
+                    raise
             return await handle(request)
 
         return checked
@@ -64,6 +80,10 @@ class TrainerRoute(KeyedRoute):
     """A route in a trainer's format; the key may be in http://:KEY@host/…, for trainers that can send no header."""
 
     basic_too = True
+
+
+def _is_no_json(error: RequestValidationError) -> bool:
+    return any(problem["type"] == "json_invalid" for problem in error.errors())
 
 
 def json_response(content: object, status: int = 200) -> Response:

@@ -110,6 +110,7 @@ ROLLOUT_REWARD = {
     "model_version": "m-0003",
     "memory_version": 412,
     "label_request": None,
+    "reason": None,
 }
 ROLLOUT_REQUESTED = {
     **ROLLOUT_REWARD,

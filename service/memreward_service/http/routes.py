@@ -135,10 +135,11 @@ async def submit_rollout(request: Request, body: JsonBody[Submission]) -> Respon
     responses=error_responses(TooLarge, Conflict, Unavailable),
 )
 async def add_experience(request: Request, body: JsonBody[ExperienceRequest]) -> Response:
-    """Remember queries with their rollouts. Durable before it answers; the same content again changes
-    nothing."""
+    """Remember queries with their rollouts. Durable before it answers; the same content again changes nothing. A
+    rollout that is too long, or holds what is no character, is refused alone: the answer says which."""
     experience = validation.valid_experience(body.queries, settings_of(request))
-    return json_response(await engine_of(request).add_experience(experience))
+    receipt = await engine_of(request).add_experience(experience.queries)
+    return json_response(experience.receipt(receipt))
 
 
 @router.get(

@@ -1,3 +1,3 @@
 """What a request must be before anything is done with it."""
 
-__all__ = ["limits", "validation"]
+__all__ = ["limits", "unreadable", "validation"]

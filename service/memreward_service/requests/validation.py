@@ -3,8 +3,8 @@ in, or one InvalidArgument.
 
 Shape and types are checked where a request is read (pydantic for HTTP, codec.py for gRPC); ranges, lengths and the rest
 here, for both transports, so that a wrong request gets the same code, message and details. All of it is checked before
-any of it goes on: nothing is stored where anything is wrong. A blank response is no error: its prediction has the
-status `invalid`.
+any of it goes on: nothing is stored where anything is wrong. A rollout that is blank, too long or holds what is no
+character is no error of the request: it alone is `invalid`, or is not stored (unreadable.py).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from memreward_proto.records import (
     LabelCharge,
     LabelPlanRequest,
     Query,
+    RefusedRollout,
     Rollout,
     StoredRollout,
     Submission,
@@ -42,6 +43,7 @@ from memreward_service.requests.limits import (
     missing,
     shortened,
 )
+from memreward_service.requests.unreadable import CheckedExperience, readable_group, storable
 from memreward_service.settings import MAX_DEADLINE_MS, Settings
 from memreward_service.store import query_id, with_ids
 
@@ -51,12 +53,17 @@ MAX_NEIGHBORS, MAX_PAGE = 100, 1_000
 AnyQuery = TypeVar("AnyQuery", bound=Query)
 
 
-def valid_groups(groups: Sequence[Group], settings: Settings) -> tuple[Group, ...]:
-    """The groups of one request to score; a missing group_id is the position, a missing query id is derived."""
+def valid_groups(
+    groups: Sequence[Group], settings: Settings, *, blank_queries: bool = False
+) -> tuple[Group, ...]:
+    """The groups of one request to score; a missing group_id is the position, a missing query id is derived.
+
+    `blank_queries`: a query may be blank, where it is what a trainer's prompt says; its rollouts are unreadable then.
+    """
     check_count("groups", len(groups), settings.max_rollouts, "groups")
     _total([len(group.rollouts) for group in groups], "groups", settings)
     places: dict[str, int] = {}
-    return tuple(_group(group, position, places, settings) for position, group in enumerate(groups))
+    return tuple(_group(group, position, places, settings, blank_queries) for position, group in enumerate(groups))
 
 
 def valid_label_plan(request: LabelPlanRequest, settings: Settings) -> tuple[tuple[Group, ...], LabelCharge | None]:
@@ -66,15 +73,17 @@ def valid_label_plan(request: LabelPlanRequest, settings: Settings) -> tuple[tup
     return groups, valid_charge(request)
 
 
-def valid_submission(given: Submission, settings: Settings) -> Submission:
-    """One rollout sent alone; a missing group_attempt is 0, a missing deadline that of the settings."""
+def valid_submission(given: Submission, settings: Settings, *, blank_queries: bool = False) -> Submission:
+    """One rollout sent alone; a missing group_attempt is 0, a missing deadline that of the settings. `blank_queries`:
+    as in valid_groups."""
     check_name(given.run_id, "run_id")
     check_name(given.group_id, "group_id")
     attempt = check_whole(given.group_attempt or 0, "group_attempt", 0, MAX_STEP)
     check_whole(given.group_size, "group_size", 1, settings.max_group_size)
     check_whole(given.rollout_index, "rollout_index", 0, given.group_size - 1)
-    query = _identified(_query(given.query, "query.", settings))
-    _check_rollout(given.rollout, "rollout.", settings.max_text_chars)
+    _check_rollout(given.rollout, "rollout.")
+    query = _identified(_query(given.query, "query.", blank_queries))
+    query, (rollout,) = readable_group(query, (given.rollout,), settings.max_text_chars)
     if given.no_label and given.rollout.label is not None:
         raise InvalidArgument(
             "no_label comes with a label: leave no_label out, or the label where there is none.", field="no_label"
@@ -86,6 +95,7 @@ def valid_submission(given: Submission, settings: Settings) -> Submission:
     return replace(
         given,
         query=query,
+        rollout=rollout,
         group_attempt=attempt,
         deadline_ms=deadline_ms,
         allow_partial=bool(given.allow_partial),
@@ -94,19 +104,25 @@ def valid_submission(given: Submission, settings: Settings) -> Submission:
     )
 
 
-def valid_experience(queries: Sequence[Experience], settings: Settings) -> tuple[Experience, ...]:
-    """The queries of one request to store, with every missing id derived (store/identity.py)."""
+def valid_experience(queries: Sequence[Experience], settings: Settings) -> CheckedExperience:
+    """The queries of one request to store, with every missing id derived (store/identity.py). A rollout that cannot be
+    read is not stored, a query none of whose rollouts can neither."""
     check_count("queries", len(queries), settings.max_rollouts, "queries")
     _total([len(query.rollouts) for query in queries], "queries", settings)
     valid: list[Experience] = []
+    refused: list[RefusedRollout] = []
     for position, query in enumerate(queries):
         place = f"queries[{position}]."
-        valid.append(_query(query, place, settings))
+        named = _query(query, place)
         check_count(place + "rollouts", len(query.rollouts), settings.max_group_size, "rollouts")
         for index, rollout in enumerate(query.rollouts):
-            _check_stored(rollout, f"{place}rollouts[{index}].", settings)
+            _check_stored(rollout, f"{place}rollouts[{index}].")
         _check_distinct(query.rollouts, place)
-    return tuple(with_ids(valid))
+        kept, unread = storable(named, position, settings.max_text_chars)
+        refused += unread
+        if kept.rollouts:
+            valid.append(kept)
+    return CheckedExperience(tuple(with_ids(valid)), tuple(refused), tuple(len(query.rollouts) for query in queries))
 
 
 def valid_labels(labels: Sequence[Label], settings: Settings) -> tuple[Label, ...]:
@@ -149,7 +165,9 @@ def valid_training(options: TrainingOptions) -> TrainingOptions:
     return options
 
 
-def _group(group: Group, position: int, places: dict[str, int], settings: Settings) -> Group:
+def _group(
+    group: Group, position: int, places: dict[str, int], settings: Settings, blank_queries: bool
+) -> Group:
     """The group at one position; `places` says which ids are taken, and where."""
     place = f"groups[{position}]."
     group_id = str(position) if group.group_id is None else check_name(group.group_id, place + "group_id")
@@ -159,11 +177,11 @@ def _group(group: Group, position: int, places: dict[str, int], settings: Settin
             "give each group its own id, or none of them one.",
             field=place + "group_id",
         )
-    query = _identified(_query(group.query, place + "query.", settings))
+    query = _identified(_query(group.query, place + "query.", blank_queries))
     check_count(place + "rollouts", len(group.rollouts), settings.max_group_size, "rollouts")
     for index, rollout in enumerate(group.rollouts):
-        _check_rollout(rollout, f"{place}rollouts[{index}].", settings.max_text_chars)
-    return Group(query, tuple(group.rollouts), group_id)
+        _check_rollout(rollout, f"{place}rollouts[{index}].")
+    return Group(*readable_group(query, group.rollouts, settings.max_text_chars), group_id)
 
 
 def _identified(query: Query) -> Query:
@@ -171,10 +189,9 @@ def _identified(query: Query) -> Query:
     return query if query.id is not None else replace(query, id=query_id(query.text, query.domain, query.dataset))
 
 
-def _query(query: AnyQuery, place: str, settings: Settings) -> AnyQuery:
+def _query(query: AnyQuery, place: str, blank_queries: bool = False) -> AnyQuery:
     """The query with its domain."""
-    check_length(query.text, place, "text", settings.max_text_chars)
-    if not query.text.strip():
+    if not blank_queries and not query.text.strip():
         raise missing(place + "text")
     check_optional_name(query.dataset, place + "dataset")
     check_optional_name(query.id, place + "id")
@@ -194,8 +211,8 @@ def _domain(query: Query, place: str) -> Domain:
         ) from None
 
 
-def _check_stored(stored: StoredRollout, place: str, settings: Settings) -> None:
-    _check_rollout(stored, place, settings.max_text_chars)
+def _check_stored(stored: StoredRollout, place: str) -> None:
+    _check_rollout(stored, place)
     check_optional_name(stored.label_source, place + "label_source")
     if stored.label_source is not None and stored.label is None:
         raise InvalidArgument(
@@ -218,14 +235,7 @@ def _check_distinct(rollouts: Sequence[StoredRollout], place: str) -> None:
             )
 
 
-def _check_rollout(rollout: Rollout, place: str, limit: int) -> None:
-    check_length(rollout.response, place, "response", limit)
-    if rollout.thinking is not None:
-        check_length(rollout.thinking, place, "thinking", limit)
-    if rollout.answer is not None:
-        check_length(rollout.answer, place, "answer", limit)
-    if rollout.answer_key is not None:
-        check_length(rollout.answer_key, place, "answer_key", limit)
+def _check_rollout(rollout: Rollout, place: str) -> None:
     if rollout.label is not None:
         check_label(rollout.label, place + "label")
     if rollout.behaviour is not None:
