@@ -114,7 +114,7 @@ def test_score(client: Any, address: Address) -> None:
         Prediction(1.0, 0.8, "ok", "gnn", said),
         Prediction(0.0, 0.0, "ok", "label", said),
         Prediction(None, 0.5, "abstain", None, said),
-        Prediction(None, None, "invalid", None, None),
+        Prediction(None, None, "invalid", None, None, "response is blank: there is no answer in it."),
     )
     assert (first.group_id, second.group_id) == ("0", "mine")
     assert first.neighbors == (Neighbor("q-a", 0.4, "Ann has 4 bags"), Neighbor("q-b", -0.25, "Bob has ünïcode"))

@@ -16,7 +16,7 @@ from typing import Any
 from memreward_client import Group, Query, Rollout
 from memreward_trainer.adapter.connection import Connection, async_client, known_domain
 from memreward_trainer.adapter.outcomes import rewards, score_groups
-from memreward_trainer.adapter.query_text import query_text
+from memreward_trainer.adapter.query_text import conversation_text, query_text
 from memreward_trainer.adapter.unscored import Tally, UnscoredRule
 
 TALLY = Tally()
@@ -53,7 +53,8 @@ async def _rewards(args: Any, samples: Sequence[Any]) -> list[float | None]:
     for place, sample in enumerate(samples):
         places.setdefault((sample.group_index, _query(args, sample)), []).append(place)
     groups = [
-        Group(query, [Rollout(samples[place].response) for place in group]) for (_, query), group in places.items()
+        Group(query, [Rollout(conversation_text(samples[place].response)) for place in group])
+        for (_, query), group in places.items()
     ]
     found = rewards(await score_groups(client, groups, deadline), rule, TALLY)
     order = [place for group in places.values() for place in group]

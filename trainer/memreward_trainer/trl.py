@@ -3,7 +3,8 @@
     trainer = GRPOTrainer(..., reward_funcs=GroupReward("http://127.0.0.1:8080", domain="math", num_generations=8))
 
 TRL calls it once a step and process, with the rollouts of a prompt one behind the other. A rollout that could not be
-scored gets None: TRL leaves it out of its group's mean and deviation, and gives it no advantage.
+scored, or has no text (a call of tools, an image), gets None: TRL leaves it out of its group's mean and deviation, and
+gives it no advantage. Its siblings are scored.
 """
 
 from __future__ import annotations
@@ -89,7 +90,7 @@ class GroupReward:
         """
         found = await score_groups(self.client, self._groups(prompts, completions, columns))
         if log_extra is not None:
-            for name in ("probability", "status", "source", "model_version"):
+            for name in ("probability", "status", "source", "model_version", "reason"):
                 log_extra(f"memreward_{name}", [getattr(outcome, name) for outcome in found])
         if log_metric is not None:
             log_metric("memreward/unscored", float(sum(outcome.reward is None for outcome in found)))

@@ -63,8 +63,9 @@ NO_TRUST = TrustReport(2000, 50, None, None, TrustFigures(0, None, None, None, N
 class FakeService:
     """A handler of MockTransport. It scores by `judge`, and remembers what it was sent; threads may share it.
 
-    A label is its own reward (source label). A rollout sent alone is answered at once as if its group were complete:
-    the real service waits for the siblings. `submitted` holds each by its identity, with its label once that has come;
+    A label is its own reward (source label); a response that is blank or holds half a surrogate pair is invalid.
+    A rollout sent alone is answered at once as if its group were complete: the real service waits for the siblings.
+    `submitted` holds each by its identity, with its label once that has come;
     `scored` counts the rollouts of all `score` calls; `experience` are the stored queries by id. `trained`
     False: no reward can be said.
 
@@ -163,6 +164,7 @@ class FakeService:
             model_version="fake" if request is None else None,
             memory_version=len(self.experience) if request is None else None,
             label_request=request,
+            reason=told.reason,
         )
 
     def _keep(self, identity: Identity, submission: Submission) -> None:
@@ -190,6 +192,8 @@ class FakeService:
             raise ModelNotTrained("There is no model yet: store labelled experience, then train.")
 
     def _prediction(self, query: Query, rollout: Rollout) -> Prediction:
+        if rollout.label is None and (fault := _fault(rollout.response)) is not None:
+            return Prediction(None, None, Status.INVALID, None, reason=fault)
         known = rollout.label is not None
         reward = rollout.label if known else self.judge(query, rollout)
         if reward is None:
@@ -225,6 +229,17 @@ class FakeService:
         labels = sum(rollout.label is not None for rollout in rollouts)
         version = len(self.experience)
         return MemoryStatus(version, version, StoreCounts(version, version, len(rollouts), labels), False)
+
+
+def _fault(response: str) -> str | None:
+    """Why the service would call a rollout with this response invalid."""
+    if not response.strip():
+        return "response is blank: there is no answer in it."
+    try:
+        response.encode()
+    except UnicodeEncodeError:
+        return "response holds half a surrogate pair, or U+FFFF, which are no characters: leave them out."
+    return None
 
 
 def _with_ids(query: Experience) -> Experience:

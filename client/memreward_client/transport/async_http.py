@@ -9,6 +9,7 @@ import httpx
 from memreward_client.calls import Call
 from memreward_client.transport.base import Address
 from memreward_client.transport.http_messages import answer, headers, readiness, request, timeout, unreachable
+from memreward_client.transport.proxies import place_of, proxy_of
 from memreward_proto.plain import Json
 
 LIMITS = httpx.Limits(keepalive_expiry=4.0)
@@ -25,6 +26,7 @@ class AsyncLanes:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._tls = httpx.create_ssl_context()
+        self._proxy = proxy_of(address)
         self._idle: list[httpx.AsyncClient] = []
         self.all: list[httpx.AsyncClient] = []
 
@@ -34,7 +36,12 @@ class AsyncLanes:
             return self._idle.pop()
         except IndexError:
             made = httpx.AsyncClient(
-                base_url=self._address.url, headers=headers(self._address), limits=LIMITS, verify=self._tls
+                base_url=self._address.url,
+                headers=headers(self._address),
+                limits=LIMITS,
+                verify=self._tls,
+                proxy=self._proxy,
+                trust_env=False,
             )
             self.all.append(made)
             return made
@@ -48,7 +55,7 @@ class AsyncHttpTransport:
     """The calls of one client over HTTP."""
 
     def __init__(self, address: Address) -> None:
-        self._url = address.url
+        self._url = place_of(address)
         self._lanes = AsyncLanes(address)
 
     async def asend(self, call: Call[Any], seconds: float) -> Json:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -24,6 +25,7 @@ from memreward_client.errors import (
     service_error,
 )
 from memreward_client.transport.base import GRPC_PORT, Address
+from memreward_client.transport.proxies import place_of, proxy_of
 from memreward_proto.records import Record
 
 try:
@@ -52,6 +54,7 @@ OPTIONS = (
 )
 NEVER_SENT = ("failed to connect", "errors resolving", "DNS resolution failed")
 """How gRPC begins to say that no connection came about."""
+HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 READY = b"\x0a" + bytes([len(SERVICE)]) + SERVICE.encode()
 """A grpc.health.v1.HealthCheckRequest that names the service: field 1, a string."""
 SERVING = b"\x08\x01"
@@ -80,11 +83,12 @@ class GrpcTransport:
     def __init__(self, address: Address) -> None:
         host = f"[{address.host}]" if ":" in address.host else address.host
         target = f"{host}:{address.port or GRPC_PORT}"
-        self._url = address.url
+        self._url = place_of(address)
+        options = (*OPTIONS, ("grpc.enable_http_proxy", int(proxy_of(address) is not None)))
         self._channel = (
-            grpc.secure_channel(target, grpc.ssl_channel_credentials(), OPTIONS)
+            grpc.secure_channel(target, grpc.ssl_channel_credentials(), options)
             if address.secure
-            else grpc.insecure_channel(target, OPTIONS)
+            else grpc.insecure_channel(target, options)
         )
         self._metadata = (("authorization", f"Bearer {address.api_key}"),) if address.api_key else ()
         self._methods = {name: Method(self._channel, name) for name in _DESCRIBED.methods_by_name}
@@ -158,9 +162,22 @@ def _errors(url: str) -> Iterator[None]:
 
 def _message(method: Method, call: Call[Any]) -> Any:
     try:
-        return message_of(method.request, call.request)
+        try:
+            return message_of(method.request, call.request)
+        except UnicodeEncodeError:
+            return message_of(method.request, _whole_characters(call.fields))
     except (AttributeError, TypeError, ValueError) as error:
         raise InvalidArgument(f"The request cannot be written as {call.rpc} ({error}): correct its fields.") from error
+
+
+def _whole_characters(value: Any) -> Any:
+    """The fields of a request with U+FFFF for every half of a surrogate pair, which no message can hold: the service
+    says that the rollout is invalid, and scores the others."""
+    if isinstance(value, str):
+        return HALF_A_PAIR.sub("\uffff", value)
+    if isinstance(value, dict):
+        return {name: _whole_characters(part) for name, part in value.items()}
+    return [_whole_characters(part) for part in value] if isinstance(value, list) else value
 
 
 def _read(call: Call[Any], message: Any, url: str) -> Record:

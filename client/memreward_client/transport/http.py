@@ -10,6 +10,7 @@ import httpx
 from memreward_client.calls import Call
 from memreward_client.transport.base import Address
 from memreward_client.transport.http_messages import answer, headers, readiness, request, timeout, unreachable
+from memreward_client.transport.proxies import place_of, proxy_of
 from memreward_proto.plain import Json
 
 LIMITS = httpx.Limits(keepalive_expiry=4.0)
@@ -26,6 +27,7 @@ class Lanes:
     def __init__(self, address: Address) -> None:
         self._address = address
         self._tls = httpx.create_ssl_context()
+        self._proxy = proxy_of(address)
         self._idle: list[httpx.Client] = []
         self.all: list[httpx.Client] = []
 
@@ -35,7 +37,12 @@ class Lanes:
             return self._idle.pop()
         except IndexError:
             made = httpx.Client(
-                base_url=self._address.url, headers=headers(self._address), limits=LIMITS, verify=self._tls
+                base_url=self._address.url,
+                headers=headers(self._address),
+                limits=LIMITS,
+                verify=self._tls,
+                proxy=self._proxy,
+                trust_env=False,
             )
             self.all.append(made)
             return made
@@ -49,7 +56,7 @@ class HttpTransport:
     """The calls of one client over HTTP."""
 
     def __init__(self, address: Address) -> None:
-        self._url = address.url
+        self._url = place_of(address)
         self._lanes = Lanes(address)
 
     def send(self, call: Call[Any], seconds: float) -> Json:

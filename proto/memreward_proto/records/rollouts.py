@@ -55,8 +55,8 @@ class Rollout(Record):
     """One response to the query."""
 
     response: str
-    """The whole response. One that is blank, too long or holds what is no character (half a surrogate pair, U+FFFF) gets
-    the status invalid, and its siblings are scored."""
+    """The whole response. One that is blank, too long or holds what is no character (half a surrogate pair, U+FFFF)
+    gets the status invalid, and its siblings are scored."""
     thinking: str | None = None
     """The reasoning part, where you have it apart."""
     answer: str | None = None

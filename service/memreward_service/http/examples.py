@@ -185,7 +185,7 @@ GYM = {
 GYM_VERIFIED = {
     **GYM,
     "reward": 1.0,
-    "memreward_result": {"status": "ok", "probability": 0.97, "source": "gnn"},
+    "memreward_result": {"status": "ok", "probability": 0.97, "source": "gnn", "reason": None},
 }
 GYM_METRICS = {"verify_responses": [{"_ng_task_index": 0, "reward": 1.0}]}
 

@@ -53,9 +53,7 @@ MAX_NEIGHBORS, MAX_PAGE = 100, 1_000
 AnyQuery = TypeVar("AnyQuery", bound=Query)
 
 
-def valid_groups(
-    groups: Sequence[Group], settings: Settings, *, blank_queries: bool = False
-) -> tuple[Group, ...]:
+def valid_groups(groups: Sequence[Group], settings: Settings, *, blank_queries: bool = False) -> tuple[Group, ...]:
     """The groups of one request to score; a missing group_id is the position, a missing query id is derived.
 
     `blank_queries`: a query may be blank, where it is what a trainer's prompt says; its rollouts are unreadable then.
@@ -165,9 +163,7 @@ def valid_training(options: TrainingOptions) -> TrainingOptions:
     return options
 
 
-def _group(
-    group: Group, position: int, places: dict[str, int], settings: Settings, blank_queries: bool
-) -> Group:
+def _group(group: Group, position: int, places: dict[str, int], settings: Settings, blank_queries: bool) -> Group:
     """The group at one position; `places` says which ids are taken, and where."""
     place = f"groups[{position}]."
     group_id = str(position) if group.group_id is None else check_name(group.group_id, place + "group_id")

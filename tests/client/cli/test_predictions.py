@@ -70,6 +70,7 @@ def test_a_written_line_holds_the_prediction_and_the_label(tmp_path: Path) -> No
         "status": "ok",
         "source": "gnn",
         "explanation": None,
+        "reason": None,
     }
     assert (line["model_version"], line["memory_version"], line["query"]) == ("m-1", 3, "What [b]is[/b] it?")
 

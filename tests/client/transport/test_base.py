@@ -66,8 +66,9 @@ def test_a_key_that_no_header_can_carry_is_told_without_showing_it(key: str) -> 
     assert key.strip() not in str(raised.value)
 
 
-@pytest.mark.parametrize("text", ["\ud800", float("nan")])
+@pytest.mark.parametrize("text", [b"bytes", float("nan")])
 def test_what_no_json_can_hold_is_an_invalid_request(text: object) -> None:
     with pytest.raises(InvalidArgument, match="cannot be written as JSON"):
         json_text({"text": text})
+    assert json_text({"text": "\u00e9\ud83d"}) == b'{"text": "\xc3\xa9\\ud83d"}'
     assert json_text({"text": "\u00e9"}) == b'{"text": "\xc3\xa9"}'

@@ -28,9 +28,15 @@ def test_of_a_message_in_parts_the_text_counts() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["  ", [], [SYSTEM], [{"role": "user", "content": [{"type": "image"}]}]])
-def test_a_prompt_without_text_is_no_query(prompt: object) -> None:
-    with pytest.raises(ValueError, match="holds no text to ask about"):
-        query_text(prompt)  # type: ignore[arg-type]
+def test_the_query_of_a_prompt_without_text_is_blank(prompt: object) -> None:
+    assert query_text(prompt).strip() == ""  # type: ignore[arg-type]
+
+
+def test_a_turn_without_content_says_nothing() -> None:
+    call = {"role": "assistant", "tool_calls": [{"function": {"name": "look"}}]}
+    assert query_text([{"role": "user", "content": "2 + 2?"}, call]) == "user: 2 + 2?\nassistant: "
+    assert conversation_text([call]) == ""
+    assert conversation_text([{"role": "assistant", "content": {"type": "text", "text": "4"}}]) == "4"
 
 
 def test_a_response_may_be_blank() -> None:

@@ -8,34 +8,39 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from memreward_client import AsyncRewardClient, Group, MemRewardError, NotScored, Prediction, RolloutReward
+from memreward_client import AsyncRewardClient, Group, MemRewardError, NotScored, Prediction, RolloutReward, Status
 from memreward_trainer.adapter.unscored import Tally, UnscoredRule, is_about_the_rollout
 
 logger = logging.getLogger(__name__)
 
 ROLLOUTS_A_REQUEST = 1_024
 """Rollouts that one request to score groups holds at most, unless a single group is larger."""
+CHARACTERS_A_REQUEST = 8_000_000
+"""The same for characters: however JSON writes them, they fit the 64 MiB that a body may have."""
+NO_QUESTION = "query is blank: there is no text in the prompt."
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`reward` is None where the rollout could not be scored; `status` is the service's, or the code of an error."""
+    """`reward` is None where the rollout could not be scored; `status` is the service's, or the code of an error, and
+    `reason` a sentence about it where there is one."""
 
     reward: float | None
     probability: float | None
     status: str
     source: str | None
     model_version: str | None
+    reason: str | None = None
 
     @classmethod
     def answered(cls, answer: Prediction | RolloutReward, model_version: str | None) -> Outcome:
         """What the service answered."""
-        return cls(answer.reward, answer.probability, answer.status, answer.source, model_version)
+        return cls(answer.reward, answer.probability, answer.status, answer.source, model_version, answer.reason)
 
     @classmethod
-    def failed(cls, status: str) -> Outcome:
+    def failed(cls, status: str, reason: str | None = None) -> Outcome:
         """There is no answer, but this status or code of an error."""
-        return cls(None, None, status, None, None)
+        return cls(None, None, status, None, None, reason)
 
     def provenance(self) -> dict[str, Any]:
         """Everything but the reward: always the same keys, None where nothing is known."""
@@ -52,12 +57,20 @@ async def score_groups(
 ) -> list[Outcome]:
     """One outcome a rollout, in the order of the groups. `deadline`: seconds; None: that of the client.
 
+    The rollouts of a blank query are invalid, and are not sent.
+
     Raises:
         MemRewardError: the set-up has to be corrected: a wrong key, no trained model.
         ValueError: the answer has other groups or rollouts than the request.
     """
-    found = await asyncio.gather(*(_score_request(client, request, deadline) for request in _requests(groups)))
-    return [outcome for request in found for outcome in request]
+    asked = [group for group in groups if group.query.text.strip()]
+    found = await asyncio.gather(*(_score_request(client, request, deadline) for request in _requests(asked)))
+    outcomes = (outcome for request in found for outcome in request)
+    return [
+        next(outcomes) if group.query.text.strip() else Outcome.failed(Status.INVALID, NO_QUESTION)
+        for group in groups
+        for _ in group.rollouts
+    ]
 
 
 def rewards(found: Sequence[Outcome], rule: UnscoredRule, tally: Tally) -> list[float | None]:
@@ -67,6 +80,8 @@ def rewards(found: Sequence[Outcome], rule: UnscoredRule, tally: Tally) -> list[
         NotScored: a rollout could not be scored, and `rule` ends the run.
     """
     unscored = [outcome.status for outcome in found if outcome.reward is None]
+    for reason in sorted({outcome.reason for outcome in found if outcome.reason is not None}):
+        logger.warning("MemReward could not score a rollout: %s", reason)
     tally.count(unscored, len(found) - len(unscored), str(rule))
     if unscored and rule.action == "raise":
         raise NotScored(
@@ -77,13 +92,17 @@ def rewards(found: Sequence[Outcome], rule: UnscoredRule, tally: Tally) -> list[
 
 
 def _requests(groups: Sequence[Group]) -> Iterator[list[Group]]:
-    """The groups in their order, in lists of at most ROLLOUTS_A_REQUEST rollouts."""
+    """The groups in their order, in lists of at most ROLLOUTS_A_REQUEST rollouts and CHARACTERS_A_REQUEST."""
     request: list[Group] = []
+    rollouts = characters = 0
     for group in groups:
-        if request and sum(len(each.rollouts) for each in request) + len(group.rollouts) > ROLLOUTS_A_REQUEST:
+        size = len(group.query.text) + sum(len(rollout.response) for rollout in group.rollouts)
+        full = rollouts + len(group.rollouts) > ROLLOUTS_A_REQUEST or characters + size > CHARACTERS_A_REQUEST
+        if request and full:
             yield request
-            request = []
+            request, rollouts, characters = [], 0, 0
         request.append(group)
+        rollouts, characters = rollouts + len(group.rollouts), characters + size
     if request:
         yield request
 

@@ -12,21 +12,19 @@ from typing import Any
 from memreward_service.answers import prompts
 
 
-def query_text(prompt: str | Iterable[Mapping[str, Any]]) -> str:
+def query_text(prompt: str | Iterable[Mapping[str, Any]] | None) -> str:
     """What a prompt asks: a plain prompt as it is; of a chat the user's message, or all turns where there are several.
 
     A chat of one turn is the bare text of its user message, as it stands in rollout files. A longer chat becomes one
     line `role: text` a turn, without the system message. Of a message made of parts, the text parts count.
-
-    Raises:
-        ValueError: the prompt holds no text.
+    It is blank where the prompt holds no text: its rollouts cannot be scored, and those of other prompts are.
     """
-    text = prompts.query_text(prompt)
-    if not text.strip():
-        raise ValueError(f"The prompt {prompt!r} holds no text to ask about: give it a user message.")
-    return text
+    return "" if prompt is None else prompts.query_text(prompt)
 
 
-def conversation_text(completion: str | Iterable[Mapping[str, Any]]) -> str:
-    """What the model said in a completion, a text or a list of messages; it may be blank."""
-    return completion if isinstance(completion, str) else prompts.model_text(completion)
+def conversation_text(completion: str | Iterable[Mapping[str, Any]] | None) -> str:
+    """What the model said in a completion, a text or a list of messages. It is blank where it said nothing, as in a
+    message that calls tools, or holds an image."""
+    if completion is None or isinstance(completion, str):
+        return completion or ""
+    return prompts.model_text(completion)

@@ -28,9 +28,9 @@ from typing import Any
 from verl.experimental.reward_loop.reward_manager.base import RewardManagerBase
 from verl.experimental.reward_loop.reward_manager.naive import NaiveRewardManager
 
-from memreward_client import AsyncRewardClient, MemRewardError, NotScored, Rollout, StoredRollout, Submission
+from memreward_client import AsyncRewardClient, MemRewardError, NotScored, Rollout, Status, StoredRollout, Submission
 from memreward_proto.records import fields_of
-from memreward_trainer.adapter.outcomes import Outcome
+from memreward_trainer.adapter.outcomes import NO_QUESTION, Outcome
 from memreward_trainer.adapter.unscored import is_about_the_rollout
 from memreward_trainer.verifiers.choose import REWARD_FUNCTION, chosen_verifier
 from memreward_trainer.verl import advantage as verl_advantage
@@ -147,6 +147,8 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
 
     async def _predicted(self, data: Any, read: RolloutRow) -> dict[str, Any]:
         """The reward that the service answers: a label only where it has asked for it."""
+        if not read.query.text.strip():
+            return self._unscored(read, Outcome.failed(Status.INVALID, NO_QUESTION))
         ends = asyncio.get_running_loop().time() + self.settings.deadline_seconds
         submission = await self._submission(data[-1:][0], read)
         try:
@@ -195,7 +197,8 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
         # A mistake in the set-up must not become a reward, not even a stated one.
         raised = rule.action == "mask" or (rule.action == "state" and to_correct)
         place = f"rollout {read.rollout_index} of group {read.group_id} (step {read.step})"
-        reason = outcome.status if error is None else f"{outcome.status}: {error}"
+        why = outcome.reason if error is None else error
+        reason = outcome.status if why is None else f"{outcome.status}: {why}"
         treated = "It is left out of training." if raised else f"{rule}."
         logger.warning("MemReward could not score %s: %s. %s In this worker: %s.", place, reason, treated, self.tally)
         if raised:

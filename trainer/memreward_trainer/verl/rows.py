@@ -14,7 +14,8 @@ from memreward_trainer.verl.settings import VerlSettings
 
 @dataclass(frozen=True, slots=True)
 class RolloutRow:
-    """A training row, read. `step` is the training step; ids are those of verl's V1 trainer."""
+    """A training row, read. `step` is the training step; ids are those of verl's V1 trainer. The query is blank where
+    the prompt holds no text."""
 
     group_id: str
     rollout_index: int
@@ -26,7 +27,7 @@ class RolloutRow:
         """The rollout in `row`, one item of a DataProto.
 
         Raises:
-            ValueError: the row does not say which group it belongs to, or has no text to ask about.
+            ValueError: the row does not say which group it belongs to.
         """
         columns = row.non_tensor_batch
         if "uid" not in columns or "session_id" not in columns:

@@ -95,10 +95,11 @@ class TrainerAnswer(BaseModel):
 
 
 class OpenRlhfReply(TrainerAnswer):
-    """The answer of POST /get_reward, one number a query in each list; extra_logs are metrics of OpenRLHF."""
+    """The answer of POST /get_reward, one number a query in each list; extra_logs are metrics of OpenRLHF. A reward is
+    null where the others of several have one."""
 
-    rewards: list[float]
-    scores: list[float]
+    rewards: list[float | None]
+    scores: list[float | None]
     extra_logs: dict[str, list[float]]
 
 
@@ -108,6 +109,7 @@ class GymResult(TrainerAnswer):
     status: Status
     probability: float | None
     source: Source | None
+    reason: str | None = None
 
 
 class GymVerifyReply(BaseModel):

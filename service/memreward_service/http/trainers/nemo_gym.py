@@ -29,7 +29,7 @@ from memreward_service.http.middleware import while_connected
 from memreward_service.http.routes import engine_of, settings_of
 from memreward_service.http.trainers.bodies import GymBody, GymMetricsBody, GymMetricsReply, GymVerifyReply
 from memreward_service.http.trainers.chat_text import message_text, model_text, query_text, response_text
-from memreward_service.http.trainers.openrlhf_slime import KEY_CHECK, given_rewards
+from memreward_service.http.trainers.openrlhf_slime import KEY_CHECK, given_rewards, read_within
 from memreward_service.request_metrics import count_reward, count_scored
 from memreward_service.requests import validation
 from memreward_service.settings import Settings
@@ -67,6 +67,7 @@ async def verify(request: Request, body: JsonBody[GymBody]) -> Response:
             "status": answer.status,
             "probability": answer.probability,
             "source": answer.source,
+            "reason": answer.reason,
         },
     }
     if answer.reward is None:
@@ -98,10 +99,12 @@ async def aggregate_metrics(body: JsonBody[GymMetricsBody]) -> Response:
 
 async def _answer(request: Request, body: GymBody, settings: Settings) -> Prediction | RolloutReward:
     task = body.memreward
-    query = Query(query_text(body.responses_create_params.input), domain=task.domain, dataset=task.dataset)
-    rollout = _rollout(body.response.output)
+    limit, asked = settings.max_text_chars, body.responses_create_params.input
+    text = read_within(limit, query_text, asked) if isinstance(asked, str) else query_text(asked)
+    query = Query(text, domain=task.domain, dataset=task.dataset)
+    rollout = _rollout(body.response.output, limit)
     if task.group_size is None:
-        groups = validation.valid_groups([Group(query, (rollout,))], settings)
+        groups = validation.valid_groups([Group(query, (rollout,))], settings, blank_queries=True)
         scored = await engine_of(request).score(groups)
         count_scored(scored)
         return scored.groups[0].rollouts[0]
@@ -124,13 +127,14 @@ async def _answer(request: Request, body: GymBody, settings: Settings) -> Predic
             allow_partial=task.allow_partial,
         ),
         settings,
+        blank_queries=True,
     )
     reward = await while_connected(request, engine_of(request).submit(submission))
     count_reward(reward)
     return reward
 
 
-def _rollout(output: list[dict[str, Any]]) -> Rollout:
+def _rollout(output: list[dict[str, Any]], limit: int) -> Rollout:
     """The messages of the assistant are the response, its reasoning items the thinking; what a user or a tool says
     among them is neither."""
     messages = [item for item in output if item.get("type", "message") == "message"]
@@ -141,4 +145,4 @@ def _rollout(output: list[dict[str, Any]]) -> Rollout:
         for part in ("summary", "content")
         if (text := message_text(item.get(part)))
     ]
-    return Rollout(response_text(model_text(messages)), "\n".join(thoughts) or None)
+    return Rollout(read_within(limit, response_text, model_text(messages)), "\n".join(thoughts) or None)

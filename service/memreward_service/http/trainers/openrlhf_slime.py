@@ -8,8 +8,8 @@ The reference answers that these trainers send along never reach a prediction.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
-from typing import Annotated
+from collections.abc import Callable, Iterable, Sequence
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.security import HTTPBasic, HTTPBearer
@@ -57,14 +57,18 @@ async def get_reward(request: Request, body: JsonBody[OpenRlhfBody], task: Annot
     if not body.query and not body.prompts:
         return json_response({"rewards": [], "scores": [], "extra_logs": {}})
     places = _places(body)
-    groups = [_group(prompt, [_response(body, place) for place in group], task) for prompt, group in places.items()]
-    scored = await engine_of(request).score(validation.valid_groups(groups, settings))
+    limit = settings.max_text_chars
+    groups = [
+        _group(prompt, [_response(body, place, limit) for place in group], task, limit)
+        for prompt, group in places.items()
+    ]
+    scored = await engine_of(request).score(validation.valid_groups(groups, settings, blank_queries=True))
     count_scored(scored)
     predictions: dict[int, Prediction] = {}
     for group, answers in zip(places.values(), scored.groups, strict=True):
         predictions.update(zip(group, answers.rollouts, strict=True))
     ordered = [predictions[place] for place in range(len(body.query))]
-    rewards = given_rewards(ordered, settings, "/get_reward")
+    rewards = _rewards_of_some(ordered, settings)
     logs = {
         "memreward_scored": [float(each.status is Status.OK) for each in ordered],
         "memreward_from_label": [float(each.source is Source.LABEL) for each in ordered],
@@ -81,11 +85,27 @@ async def get_reward(request: Request, body: JsonBody[OpenRlhfBody], task: Annot
 async def remote_rm(request: Request, body: JsonBody[SlimeBody], task: Annotated[TaskString, Query()]) -> Response:
     """slime and miles (`--rm-type remote_rm --rm-url`): the reward of one rollout, a bare number."""
     settings = settings_of(request)
-    group = _group(query_text(body.prompt), [response_text(body.response)], task)
-    scored = await engine_of(request).score(validation.valid_groups([group], settings))
+    limit = settings.max_text_chars
+    group = _group(body.prompt, [read_within(limit, response_text, body.response)], task, limit)
+    scored = await engine_of(request).score(validation.valid_groups([group], settings, blank_queries=True))
     count_scored(scored)
     (reward,) = given_rewards(scored.groups[0].rollouts, settings, "/rm")
     return json_response(reward)
+
+
+def read_within(limit: int, read: Callable[[str], str], text: str) -> str:
+    """What `read` makes of a text. One that is longer than `limit` stays as it is, and is invalid for its length."""
+    return read(text) if len(text) <= limit else text
+
+
+def _rewards_of_some(answers: Sequence[Prediction], settings: Settings) -> list[float | None]:
+    """As given_rewards; where some of several rollouts have a reward, null for the others: they harm none of these."""
+    if settings.unscored_reward is None and any(each.reward is not None for each in answers):
+        unscored = sorted({each.status for each in answers if each.reward is None})
+        if unscored:
+            logger.warning("/get_reward: some rollouts could not be scored (%s), answered null.", ", ".join(unscored))
+        return [each.reward for each in answers]
+    return [*given_rewards(answers, settings, "/get_reward")]
 
 
 def given_rewards(answers: Iterable[Prediction | RolloutReward], settings: Settings, route: str) -> list[float]:
@@ -99,15 +119,16 @@ def given_rewards(answers: Iterable[Prediction | RolloutReward], settings: Setti
 def _given_reward(place: int, answer: Prediction | RolloutReward, unscored: float | None, route: str) -> float:
     if answer.reward is not None:
         return answer.reward
+    why = answer.status if answer.reason is None else f"{answer.status}: {answer.reason.rstrip('.')}"
     if unscored is None:
-        logger.warning("%s: a rollout could not be scored (%s), answered not_scored.", route, answer.status)
+        logger.warning("%s: a rollout could not be scored (%s), answered not_scored.", route, why)
         raise NotScored(
-            f"Rollout {place} could not be scored ({answer.status}) and this format has no word for that: "
+            f"Rollout {place} could not be scored ({why}) and this format has no word for that: "
             "set MEMREWARD_UNSCORED_REWARD to the number that such rollouts are to get.",
             rollout_index=place,
             status=answer.status,
         )
-    logger.warning("%s: a rollout could not be scored (%s), answered %s as set.", route, answer.status, unscored)
+    logger.warning("%s: a rollout could not be scored (%s), answered %s as set.", route, why, unscored)
     return unscored
 
 
@@ -124,7 +145,9 @@ def _places(body: OpenRlhfBody) -> dict[str, list[int]]:
     return places
 
 
-def _response(body: OpenRlhfBody, place: int) -> str:
+def _response(body: OpenRlhfBody, place: int, limit: int) -> str:
+    if len(body.query[place]) > 2 * limit:
+        return body.query[place]  # prompt or response is too long
     response = after_prompt(body.query[place], body.prompts[place])
     if response is None:
         raise InvalidArgument(
@@ -132,9 +155,10 @@ def _response(body: OpenRlhfBody, place: int) -> str:
             "more room (--data.max_len) where OpenRLHF cuts them.",
             field=f"query[{place}]",
         )
-    return response_text(response)
+    return read_within(limit, response_text, response)
 
 
-def _group(prompt: str, responses: Sequence[str], task: TaskString) -> Group:
-    query = RolloutQuery(query_text(prompt), domain=task.domain, dataset=task.dataset)
+def _group(prompt: str | list[dict[str, Any]], responses: Sequence[str], task: TaskString, limit: int) -> Group:
+    text = read_within(limit, query_text, prompt) if isinstance(prompt, str) else query_text(prompt)
+    query = RolloutQuery(text, domain=task.domain, dataset=task.dataset)
     return Group(query, tuple(Rollout(response) for response in responses))
