@@ -12,9 +12,8 @@ from typing import Annotated, Any, TypeVar
 
 import orjson
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler, ValidationError, ValidatorFunctionWrapHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
@@ -27,10 +26,21 @@ class _FromJson:
     """Reads bytes as the JSON of a type; the OpenAPI page shows the type."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.json_schema(handler(source))
+        return core_schema.no_info_wrap_validator_function(_read, core_schema.json_schema(handler(source)))
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        return handler(schema["schema"])
+        return handler(schema["schema"]["schema"])
+
+
+def _read(body: bytes, read: ValidatorFunctionWrapHandler) -> Any:
+    """What `read` makes of a body; of one that is no JSON, with whole characters."""
+    try:
+        return read(body)
+    except ValidationError as error:
+        whole = with_whole_characters(body) if error.errors()[0]["type"] == "json_invalid" else body
+        if whole == body:
+            raise
+    return read(whole)
 
 
 JsonBody = Annotated[Content, _FromJson()]
@@ -38,16 +48,13 @@ JsonBody = Annotated[Content, _FromJson()]
 
 
 class _BytesRequest(Request):
-    repaired: bytes | None = None
-    """The body as JSON can be read, where it could not."""
-
     async def body(self) -> bytes:
         """The body as it came, without a byte order mark."""
         return without_mark(await super().body())
 
     async def json(self) -> Any:
         """The bytes that JsonBody reads."""
-        return await self.body() if self.repaired is None else self.repaired
+        return await self.body()
 
 
 class KeyedRoute(APIRoute):
@@ -64,13 +71,7 @@ class KeyedRoute(APIRoute):
             request.app.state.keys.check(request.headers.get("authorization"), basic=self.basic_too)
             request = _BytesRequest(request.scope, request.receive)
             # Read here, outside of FastAPI, which would answer what goes wrong on the way with an error of its own.
-            body = await request.body()
-            try:
-                return await handle(request)
-            except RequestValidationError as error:
-                request.repaired = with_whole_characters(body) if _is_no_json(error) else body
-                if request.repaired == body:
-                    raise
+            await request.body()
             return await handle(request)
 
         return checked
@@ -80,10 +81,6 @@ class TrainerRoute(KeyedRoute):
     """A route in a trainer's format; the key may be in http://:KEY@host/…, for trainers that can send no header."""
 
     basic_too = True
-
-
-def _is_no_json(error: RequestValidationError) -> bool:
-    return any(problem["type"] == "json_invalid" for problem in error.errors())
 
 
 def json_response(content: object, status: int = 200) -> Response:
