@@ -75,9 +75,9 @@ def same_answer(reference: str, answer: str, seconds: float | None = None) -> tu
 
     `seconds`: time of the clock for the comparison.
     """
-    one, other = normalised(reference), normalised(answer)
-    if max(len(one), len(other)) > LONGEST:
+    if max(len(reference), len(answer)) > LONGEST:
         return None, "the answer is too long to be compared"
+    one, other = normalised(reference), normalised(answer)
     if one == other:
         return True, ""
     found = shared.ask(["compare", one, other, True], seconds)

@@ -65,7 +65,7 @@ def test_hostile_expressions_end_in_time(shared_pool: Pool, answer: str) -> None
     found = shared_pool.ask(["read", answer])
     assert time.monotonic() - began < 30
     assert found.keys() & {"key", "reason", "late"}
-    assert shared_pool.ask(["read", "x+x"]) == {"key": "2*x", "decided": True}
+    assert shared_pool.ask(["read", "x+x"])["key"] == "2*x"
 
 
 @pytest.fixture(scope="module")

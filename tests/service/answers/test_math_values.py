@@ -26,6 +26,7 @@ EQUAL = {
         ("5", "5^{\\text{th}}", "5th", "5\\%", "5 percent", "5 pct", "5 %", "€5", "5 \\text{ m}^2", "5 per day",
          "about 5 cows"),
         ("3h", "3 hours and 30 minutes", "3 hours 30 minutes", "3 h 30 min", "3\\text{ hours }30\\text{ minutes}"),
+        ("50", "\\text{50 mph}", "\\text{50} mph", "50 \\text{ mph}"),
         ("2\\sqrt{3}", "2\\sqrt{3}\\text{ cm}", "2 \\sqrt3 cm", "2 \\cdot \\sqrt{3}"),
     ],
     "times": [("5:30 PM", "5:30 p.m.", "5:30pm", "05:30 PM"), ("2 AM", "2:00 am", "2 a.m."), ("7:00", "7")],
@@ -65,6 +66,7 @@ EQUAL = {
         ("e^{-1}", "\\frac{1}{\\mathrm{e}}"),
         ("10!", "3628800"),
         ("2+3i", "3i+2"),
+        ("i", "\\sqrt{-1}", "\\mathrm{i}"),
         ("\\binom{5}{2}", "10"),
         ("∞", "\\infty", "+\\infty"),
         ("\\sqrt[3]{x}^2", "x^{2/3}"),
@@ -89,6 +91,7 @@ EQUAL = {
         ("\\text{Monday}", "\\textrm{Monday}", "Monday.", "monday"),
         ("\\textbf{(C)}", "C", "(C)", "\\text{C}"),
         ("\\text{odd}", "odd", "Odd"),
+        ("\\text{A, B}", "B, A", "\\textbf{(A)} \\text{ and } \\textbf{(B)}"),
         ("101_2", "101_{2}"),
     ],
 }  # fmt: skip

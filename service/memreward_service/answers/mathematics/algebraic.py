@@ -87,8 +87,10 @@ def algebraic_key(value: Any) -> str | None:
         return None
     with mpmath.workprec(KEY_BITS + 2 * GUARD):
         parts = [int(mpmath.nint(part * mpmath.mpf(2) ** (KEY_BITS + GUARD))) for part in (number.real, number.imag)]
-    if abs(parts[1]) <= 1 and (rational := _rational(parts[0])) is not None:
-        return str(rational)
+    rationals = [_rational(part) for part in parts]
+    if None not in rationals:
+        real, imaginary = rationals
+        return str(real) if not imaginary else f"{real} + {imaginary}*i"
     # What is left may lie on either side of a border of rounding with a chance of 2^-GUARD.
     bits = [part + (1 << (GUARD - 1)) >> GUARD for part in parts]
     digest = hashlib.sha256(repr(bits).encode()).hexdigest()[:16]

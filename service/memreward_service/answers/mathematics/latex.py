@@ -71,6 +71,7 @@ _LETTERS_OF_COMMANDS = word_set("\\sin \\cos \\tan \\cot \\sec \\csc \\log \\ln 
 _ENDS_OF_VALUES = frozenset("0123456789})")
 _LONE_UNITS = frozenset("mghsLlNJWVAK")
 
+_LETTERS_OF_CHOICES = re.compile(r" *\(?[A-Z]\)?(?:(?: *, *| +and +| +or +)++\(?[A-Z]\)?)*+ *")
 _DEGREE = re.compile(r"\^ ?\{? ?\\circ ?\}?|\^ ?\{? ?° ?\}?")
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z])")
 _SQUEEZED = re.compile(r"\\(q?quad)(?=[A-Za-z])")
@@ -92,7 +93,7 @@ def normalised(answer: str) -> str:
     tokens = _TOKEN.findall(text)
     plain = _EQUALITY.sub(lambda match: _EQUALITIES.get(match[1], match[0]), _joined(tokens))
     plain = _SPACES.sub(" ", _DEGREE.sub("°", plain)).replace("» «", " ").replace("»«", "")
-    return _without_edges(plain)
+    return _without_quotes(_without_edges(plain))
 
 
 def surface(normal: str) -> str:
@@ -180,6 +181,13 @@ def _without_edges(text: str) -> str:
         if inner is None or not _balanced(inner):
             return text
         text = inner
+
+
+def _without_quotes(text: str) -> str:
+    """`2 hours` and `A, B` that stand in \\text as a whole."""
+    inner = text[1:-1]
+    whole = text[:1] == "«" and text[-1:] == "»" and "«" not in inner
+    return inner.strip() if whole and (any(map(str.isdigit, inner)) or _LETTERS_OF_CHOICES.fullmatch(inner)) else text
 
 
 def _balanced(text: str) -> bool:
