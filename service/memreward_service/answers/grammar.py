@@ -29,7 +29,9 @@ class Grammar:
 
 def words_alone(sentence: str) -> str:
     """Words of an answer without marks around them and without what a sentence ends with (`です`)."""
-    text = sentence.strip(_EDGES)
+    text = sentence.rstrip(_EDGES).lstrip(_EDGES.replace(".", ""))
+    if text.startswith(".") and not text[1:2].isalnum():
+        text = text.lstrip(_EDGES)
     for end in _ENDS:
         if text.endswith(end) and len(text) > len(end):
             return text.removesuffix(end).strip(_EDGES)

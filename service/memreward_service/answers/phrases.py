@@ -103,7 +103,10 @@ def _compiled(language: Language) -> _Words:
         rf"[*_]*+{language.qualities}[*_\"”’'」】]*+[ \t]*+(?:(?:{language.links})|[:：=](?!=))"
         r"[\s*_:：\"“'‘「【]*+(?=\S)"
     )
-    return _Words(re.compile(link), re.compile(rf"[ \t*_]*+{language.closings}") if language.closings else None)
+    # Where words are written with spaces, the closing begins with a word: `is the answer`, not the end of `Paris`.
+    begins = "" if language.name in {"Chinese", "Japanese", "Korean"} else r"(?<!\w)"
+    closing = rf"[ \t*_]*+{begins}(?:{language.closings})"
+    return _Words(re.compile(link), re.compile(closing) if language.closings else None)
 
 
 _WORDS = {language.name: _compiled(language) for language in LANGUAGES}

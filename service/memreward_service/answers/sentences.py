@@ -11,6 +11,7 @@ from memreward_service.answers.quantities import LONGEST_SENTENCE, Quantity, qua
 
 _STOP = re.compile(r"[.!?][\"”'’)*_]{0,4}\s++(?=[^\sa-z])|[。！？]\s*+")
 _ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "st", "no", "vs", "prof", "jr", "sr", "approx", "ca", "p.m", "a.m", "mt")
+_INITIALS = re.compile(r"[A-Z]|[a-zA-Z](?:\.[a-zA-Z])+")
 _MARKUP = re.compile(r"\*\*|__(?!\w)|`|<<[^<>\n]{0,200}>>|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _BULLET = re.compile(r"\s*+(?:[-*•>#✅✔➡⇒→=]\s*+(?=\s)|[•>#✅✔➡⇒→]|\d{1,2}[.)]\s++(?=[^\W\d_]))[\s️>#]*+")
 _FILLERS = re.compile(
@@ -39,7 +40,7 @@ def sentences(text: str) -> list[str]:
     cuts = [0]
     for match in _STOP.finditer(text):
         word = text[max(0, match.start() - 8) : match.start()].rpartition(" ")[2]
-        if not word.lower().endswith(_ABBREVIATIONS) and not (len(word) == 1 and word.isupper()):
+        if not word.lower().endswith(_ABBREVIATIONS) and not _INITIALS.fullmatch(word):
             cuts.append(match.end())
     return [text[begin:end] for begin, end in pairwise([*cuts, len(text)]) if text[begin:end].strip()]
 
@@ -87,8 +88,10 @@ def stated_expression(value: str, explained: bool) -> str | None:
 
 
 def first_sentence(value: str) -> str:
-    """What a line says in words: its first sentence without its marks."""
-    return words_alone(next(iter(sentences(_MARKUP.sub("", value))), ""))
+    """What a line says in words: its first sentence without its marks and without what it denies."""
+    sentence = next(iter(sentences(_MARKUP.sub("", value))), "")
+    _, but, meant = sentence.partition(" but ") if sentence.startswith("not ") else ("", "", "")
+    return words_alone(meant if but else sentence.partition(", not ")[0])
 
 
 def _conclusion(sentence: str) -> str | None:
