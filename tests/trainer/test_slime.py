@@ -92,3 +92,12 @@ async def test_a_service_that_is_away_ends_the_run_or_gets_the_stated_number() -
     with pytest.raises(NotScored, match="deadline_exceeded"):
         await custom_rm(arguments(**away), [Sample(0, "123456")])
     assert await custom_rm(arguments(**away, memreward_on_unscored=0.5), [Sample(0, "123456")]) == [0.5]
+
+
+async def test_a_sample_that_cannot_be_read_gets_the_stated_number_alone(url: str) -> None:
+    image = [{"role": "user", "content": [{"type": "image"}]}]
+    samples = [Sample(1, "1234567"), Sample(1, "so \ud83d"), Sample(1, " "), Sample(2, "1234567", image)]
+    found = await custom_rm(arguments(url, memreward_on_unscored=0.25), samples)
+    assert found == [1.0, 0.25, 0.25, 0.25]
+    long = [Sample(3, "x" * 200_001), Sample(3, "1234567")]
+    assert await custom_rm(arguments(url, memreward_on_unscored=0.25), long) == [0.25, 1.0]

@@ -179,3 +179,67 @@ def test_the_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "secret" not in repr(vars(GroupReward(api_key="secret")))
     with pytest.raises(ValueError, match="There is no domain 'maths'"):
         GroupReward(domain="maths")
+
+
+HALF = "it is \ud83d"
+CALL = [{"role": "assistant", "tool_calls": [{"function": {"name": "look"}}]}]
+IMAGES = [{"role": "assistant", "content": [{"type": "image", "image": "a.png"}, {"type": "image"}]}]
+BAD = {
+    "long": "x" * 31_000,
+    "half": HALF,
+    "call": CALL,
+    "images": IMAGES,
+    "null": [{"role": "assistant", "content": None}],
+    "empty": [],
+    "none": None,
+}
+
+
+@pytest.fixture(scope="module")
+def short_texts() -> Iterator[str]:
+    with serving(max_text_chars=30_000) as address:
+        yield address.http
+
+
+@pytest.mark.parametrize("kind", BAD)
+async def test_a_completion_that_cannot_be_read_is_none_and_its_siblings_are_scored(
+    short_texts: str, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    reward = GroupReward(short_texts, num_generations=3)
+    status: dict[str, list[Any]] = {}
+    with caplog.at_level(logging.WARNING):
+        found = await reward(
+            ["a?"] * 3 + ["b?"] * 3, ["1234567", BAD[kind], "1234567"] + ["1234567"] * 3, log_extra=status.__setitem__
+        )
+    await reward.client.close()
+    assert found == [1.0, None, 1.0, 1.0, 1.0, 1.0]
+    assert status["memreward_status"] == ["ok", "invalid", "ok", "ok", "ok", "ok"]
+    reason = status["memreward_reason"][1]
+    assert reason.startswith("response ")
+    assert reason in caplog.text
+
+
+async def test_of_typed_blocks_the_text_is_the_completion() -> None:
+    reward, transport = reward_with()
+    blocks = [{"type": "image", "image": "a.png"}, {"type": "text", "text": "1234"}]
+    assert await reward(["a?", "a?"], [[{"role": "assistant", "content": blocks}], "12"]) == [0.4, 0.2]
+    assert sent(transport) == [("a?", ["1234", "12"])]
+
+
+PICTURE = [{"role": "user", "content": [{"type": "image", "image": "a.png"}]}]
+
+
+@pytest.mark.parametrize("prompt", [PICTURE, [{"role": "user"}], [], " "])
+async def test_the_completions_of_a_prompt_without_text_are_none_and_others_are_scored(prompt: Any) -> None:
+    reward, transport = reward_with(num_generations=2)
+    found = await reward([prompt, prompt, "b?", "b?"], ["1", "22", "333", "4444"])
+    assert found == [None, None, 0.3, 0.4]
+    assert sent(transport) == [("b?", ["333", "4444"])]
+    assert await reward([prompt, prompt], ["1", "22"]) == [None, None]
+
+
+async def test_long_responses_go_in_requests_that_a_body_can_hold() -> None:
+    reward, transport = reward_with(num_generations=8)
+    texts = ["x" * 190_000] * 64
+    assert await reward([f"{place // 8}?" for place in range(64)], texts) == [19_000.0] * 64
+    assert [len(call.fields["groups"]) for call in transport.calls] == [5, 3]

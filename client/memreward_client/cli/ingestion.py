@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from memreward_client.cli.progress import Track, track
@@ -24,6 +24,8 @@ class Ingested:
     queries: int = 0
     queries_added: int = 0
     rollouts_added: int = 0
+    refused: list[str] = field(default_factory=list)
+    """Why rollouts were not stored, one sentence each."""
     labels_changed: int = 0
 
 
@@ -50,6 +52,7 @@ def ingest_file(
             done.queries += len(queries)
             done.queries_added += receipt.queries_added
             done.rollouts_added += receipt.rollouts_added
+            done.refused += [each.reason for each in receipt.refused]
             done.labels_changed += receipt.labels_changed
             progress.reached(done.queries)
     return done

@@ -12,6 +12,7 @@ What goes wrong is one sentence on stderr and exit code 1; a wrong option or set
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -140,6 +141,8 @@ def ingest(
             f"{done.queries} queries read: {done.queries_added} new, {done.rollouts_added} new rollouts, "
             f"{done.labels_changed} new or changed labels."
         )
+        for reason, count in Counter(done.refused).items():
+            print(f"{count} rollouts are not stored: {reason}")
         if wait:
             try:
                 print(f"Predictions use memory version {await_memory(client, done.version)}.")

@@ -222,3 +222,24 @@ async def test_too_few_reward_workers_for_a_step_are_told(tmp_path: Path, caplog
     caplog.clear()
     manager_with(verl_config(tmp_path, URL, "data.train_batch_size=1000", group_size=3), by_length)
     assert not caplog.text
+
+
+async def test_a_prompt_without_text_makes_its_rollouts_invalid(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    manager, service = manager_with(verl_config(tmp_path, URL), by_length)
+    image = [{"role": "user", "content": [{"type": "image", "image": "a.png"}]}]
+    with (
+        caplog.at_level(logging.WARNING),
+        pytest.raises(NotScored, match="query is blank: there is no text in the prompt"),
+    ):
+        await loop_of(manager).score("42", **columns("uid-1", 2, "What?", raw_prompt=image))
+    assert service.submitted == {}
+    assert "invalid: query is blank" in caplog.text
+
+
+async def test_a_blank_response_is_invalid_and_says_why(tmp_path: Path) -> None:
+    manager, service = manager_with(verl_config(tmp_path, URL), by_length)
+    with pytest.raises(NotScored, match="invalid: response is blank: there is no answer in it"):
+        await loop_of(manager).score(" ", **columns("uid-1", 2, "What?"))
+    assert len(service.submitted) == 1, "it is sent, so that its siblings do not wait for it"
