@@ -21,7 +21,7 @@ from memreward_service.answers.mathematics.forms import Form, Pair, equalities, 
 from memreward_service.answers.mathematics.latex import LONGEST, normalised
 from memreward_service.answers.mathematics.numbers import DECIMAL_COMMA, number_key
 from memreward_service.answers.mathematics.pool import shared
-from memreward_service.answers.places import FinalAnswer, Mark
+from memreward_service.answers.places.rules import FinalAnswer, Mark
 
 REQUEST_SECONDS = 30.0
 """Time for the answers of one request."""

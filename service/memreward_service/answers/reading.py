@@ -1,7 +1,8 @@
 """How a rollout is read: its thinking, its final answer, and the key in which equal answers agree.
 
-READ FIRST `read_groups`. Two stages: where the final answer stands (responses.py, places.py, sentences.py,
-programs.py), then what its value is (math_values.py, choices.py, programs.py, words.py). What the caller gave wins.
+READ FIRST `read_groups`. Two stages: where the final answer stands (templates/responses.py, places/,
+choices/places.py, programs/), then what its value is (math_values.py, choices/keys.py, programs/, words.py). What the
+caller gave wins.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from memreward_proto.records import Domain, Query, Rollout, filled
-from memreward_service.answers.choice_places import placed_choice
-from memreward_service.answers.choices import choice_key
+from memreward_service.answers.choices.keys import choice_key
+from memreward_service.answers.choices.options import listed_options
+from memreward_service.answers.choices.places import placed_choice
 from memreward_service.answers.math_values import group_keys
-from memreward_service.answers.options import listed_options
-from memreward_service.answers.places import FinalAnswer, given_answer, placed_answer
+from memreward_service.answers.places.rules import FinalAnswer, given_answer, placed_answer
 from memreward_service.answers.programs import code_key, program
-from memreward_service.answers.responses import split_response
+from memreward_service.answers.templates.responses import split_response
 from memreward_service.answers.words import text_key
 
 REMEMBERED = 4_096
@@ -29,7 +30,7 @@ LONGEST_REMEMBERED = 8_000
 @dataclass(frozen=True, slots=True)
 class Reading:
     """What a rollout says. `answer_key` is None without an answer: it agrees with nobody. `rule` names what found the
-    answer (places.py).
+    answer (places/rules.py).
     """
 
     thinking: str

@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from memreward_service.answers.math_values import group_keys, same_answer
-from memreward_service.answers.places import FinalAnswer, Mark
+from memreward_service.answers.places.rules import FinalAnswer, Mark
 
 pytestmark = pytest.mark.slow
 

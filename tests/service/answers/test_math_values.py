@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from memreward_service.answers.math_values import group_keys, math_key, number_key, same_answer
-from memreward_service.answers.places import FinalAnswer, Mark
+from memreward_service.answers.places.rules import FinalAnswer, Mark
 
 EQUAL = {
     "numbers": [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memreward_service.answers.options import ALPHABETS, Alphabet, listed_options
+from memreward_service.answers.choices.options import ALPHABETS, Alphabet, listed_options
 
 
 @pytest.mark.parametrize("alphabet", ALPHABETS, ids=lambda alphabet: alphabet.name)

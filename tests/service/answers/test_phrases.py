@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memreward_service.answers.languages import LANGUAGES, Language
-from memreward_service.answers.phrases import statements
+from memreward_service.answers.places.languages import LANGUAGES, Language
+from memreward_service.answers.places.phrases import statements
 
 
 def stated(text: str) -> list[str]:

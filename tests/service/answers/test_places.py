@@ -7,7 +7,7 @@ import time
 import pytest
 
 from memreward_proto.records import Domain
-from memreward_service.answers.places import PLACE_RULES, FinalAnswer, PlaceRule, placed_answer
+from memreward_service.answers.places.rules import PLACE_RULES, FinalAnswer, PlaceRule, placed_answer
 
 
 def answer(response: str, domain: Domain = Domain.MATH) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from memreward_service.answers.chat_templates import PLAIN_TEMPLATES, TEMPLATES, ChatTemplate
-from memreward_service.answers.prompts import model_text, query_text
+from memreward_service.answers.templates.chat_templates import PLAIN_TEMPLATES, TEMPLATES, ChatTemplate
+from memreward_service.answers.templates.prompts import model_text, query_text
 
 
 @pytest.mark.parametrize("template", TEMPLATES + PLAIN_TEMPLATES, ids=lambda template: template.name)

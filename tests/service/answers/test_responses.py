@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from memreward_service.answers.chat_templates import TEMPLATES, THINKING_TAGS, ChatTemplate
-from memreward_service.answers.prompts import query_text
-from memreward_service.answers.responses import response_text, split_response
+from memreward_service.answers.templates.chat_templates import TEMPLATES, THINKING_TAGS, ChatTemplate
+from memreward_service.answers.templates.prompts import query_text
+from memreward_service.answers.templates.responses import response_text, split_response
 from memreward_service.http.trainers.chat_text import after_prompt
 
 CHANNEL = "<|channel|>"

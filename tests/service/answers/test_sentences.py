@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from memreward_service.answers.equations import value_side
-from memreward_service.answers.quantities import quantities
-from memreward_service.answers.sentences import concluding_expression, sentences
+from memreward_service.answers.places.equations import value_side
+from memreward_service.answers.places.quantities import quantities
+from memreward_service.answers.places.sentences import concluding_expression, sentences
 
 
 @pytest.mark.parametrize(

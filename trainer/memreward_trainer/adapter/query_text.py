@@ -1,6 +1,6 @@
 """The text under which memory knows a query, out of the prompts that trainers carry.
 
-The rules are those of the service (memreward_service.answers.prompts): a system message, which is the same for all
+The rules are those of the service (answers/templates/prompts.py): a system message, which is the same for all
 queries of a run, stays out of the text, and a rendered chat is the same query as its messages.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from memreward_service.answers import prompts
+from memreward_service.answers.templates import prompts
 
 
 def query_text(prompt: str | Iterable[Mapping[str, Any]] | None) -> str:

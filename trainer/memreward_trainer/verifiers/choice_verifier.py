@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.answers.choices import names_several
-from memreward_service.answers.options import listed_options
+from memreward_service.answers.choices.keys import names_several
+from memreward_service.answers.choices.options import listed_options
 from memreward_service.answers.reading import read_rollout
 from memreward_trainer.verifiers.verdicts import Attempt, Verdict, cannot_say, right, wrong
 

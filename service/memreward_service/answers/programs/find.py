@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from memreward_service.answers.places import FinalAnswer, Mark
+from memreward_service.answers.places.rules import FinalAnswer, Mark
 from memreward_service.answers.programs.asked import Asked, asked
 from memreward_service.answers.programs.definitions import (
     defined_names,

@@ -5,8 +5,8 @@ What a prompt asks and what a response says is read by the rules of the room ans
 
 from __future__ import annotations
 
-from memreward_service.answers.prompts import GAP, message_text, model_text, query_text
-from memreward_service.answers.responses import response_text
+from memreward_service.answers.templates.prompts import GAP, message_text, model_text, query_text
+from memreward_service.answers.templates.responses import response_text
 
 __all__ = ["after_prompt", "message_text", "model_text", "query_text", "response_text"]
 

@@ -1,4 +1,4 @@
-"""What the rules of places.py look for: tags, boxes, statements, sentences that conclude, the last line."""
+"""What the rules of rules.py look for: tags, boxes, statements, sentences that conclude, the last line."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
-from memreward_service.answers.boxes import boxes, last_boxes
-from memreward_service.answers.phrases import Statement, lower, statements
-from memreward_service.answers.quantities import quantities
-from memreward_service.answers.sentences import (
+from memreward_service.answers.places.boxes import boxes, last_boxes
+from memreward_service.answers.places.phrases import Statement, lower, statements
+from memreward_service.answers.places.quantities import quantities
+from memreward_service.answers.places.sentences import (
     concluding_expression,
     first_sentence,
     is_remark,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import NamedTuple
 
-from memreward_service.answers.chat_templates import (
+from memreward_service.answers.templates.chat_templates import (
     ANSWER_TAGS,
     MODEL_ROLES,
     PLAIN_SYSTEM,

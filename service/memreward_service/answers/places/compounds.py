@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from memreward_service.answers.equations import value_side
-from memreward_service.answers.grammar import words_alone
-from memreward_service.answers.quantities import Quantity
+from memreward_service.answers.places.equations import value_side
+from memreward_service.answers.places.grammar import words_alone
+from memreward_service.answers.places.quantities import Quantity
 
 _JOINT = re.compile(
     r"[ ]*+(?:[,;、，和与與&]|(?:, ?)?(?:and|or|to|y|o|et|ou|und|oder|и|или|e|en|of|と|와|과)(?=[\s$\\(]))[ ]*+"

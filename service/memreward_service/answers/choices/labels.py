@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from memreward_service.answers.choice_words import (
+from memreward_service.answers.choices.options import CAPITALS, Options, unmarked
+from memreward_service.answers.choices.wordings import (
     AND,
     AND_UNSPACED,
     BOTH,
@@ -21,7 +22,6 @@ from memreward_service.answers.choice_words import (
     PRONOUN_CONNECTORS,
     WORDINGS,
 )
-from memreward_service.answers.options import CAPITALS, Options, unmarked
 
 
 def _words(spaced: str, unspaced: str = "") -> str:

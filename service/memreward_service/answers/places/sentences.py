@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from memreward_service.answers.compounds import OPERATED, compound
-from memreward_service.answers.grammar import grammar_of, words_alone
-from memreward_service.answers.quantities import LONGEST_SENTENCE, Quantity, quantities
+from memreward_service.answers.places.compounds import OPERATED, compound
+from memreward_service.answers.places.grammar import grammar_of, words_alone
+from memreward_service.answers.places.quantities import LONGEST_SENTENCE, Quantity, quantities
 
 _STOP = re.compile(r"[.!?][\"”'’)*_]{0,4}\s++(?=[^\sa-z])|[。！？]\s*+")
 _ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "st", "no", "vs", "prof", "jr", "sr", "approx", "ca", "p.m", "a.m", "mt")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from memreward_service.answers.chat_templates import (
+from memreward_service.answers.templates.chat_templates import (
     ANSWER_TAGS,
     MODEL_ROLES,
     RESPONSE_WRAPS,
     SPELLED_THINKING,
     THINKING_TAGS,
 )
-from memreward_service.answers.turns import (
+from memreward_service.answers.templates.turns import (
     CHANNEL,
     END_TOKENS,
     HARMONY,

@@ -5,10 +5,18 @@ from __future__ import annotations
 import pytest
 
 from memreward_proto.records import Domain, Query, Rollout
-from memreward_service.answers.choice_places import CHOICE_PLACES, ChoicePlace, placed_choice
-from memreward_service.answers.choices import EXAMPLES, NONE, RULES, UNDECIDED, ChoiceRule, named_choice, names_several
-from memreward_service.answers.options import listed_options
-from memreward_service.answers.places import FinalAnswer
+from memreward_service.answers.choices.keys import (
+    EXAMPLES,
+    NONE,
+    RULES,
+    UNDECIDED,
+    ChoiceRule,
+    named_choice,
+    names_several,
+)
+from memreward_service.answers.choices.options import listed_options
+from memreward_service.answers.choices.places import CHOICE_PLACES, ChoicePlace, placed_choice
+from memreward_service.answers.places.rules import FinalAnswer
 from memreward_service.answers.reading import read_rollout
 
 FLIES = "Which of these flies?\nA. stone\nB. paper kite\nC. anchor\nD. a bat\nE. brick wall"

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 
-from memreward_service.answers.languages import LANGUAGES, Language
+from memreward_service.answers.places.languages import LANGUAGES, Language
 
 _EDGES = " \t\n.,;:!?\"'“”‘’。，、；：！？*_`「」『』《》"
 _ENDS = sorted((end for language in LANGUAGES for end in language.ends), key=len, reverse=True)

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from memreward_service.answers.choice_labels import Labels, Listing
-from memreward_service.answers.choice_words import ALL_OF_THEM, NO_OPTION, NONE_OF_THEM, UNDECIDED_WORDS
-from memreward_service.answers.options import Options, option_key, plain
-from memreward_service.answers.places import FinalAnswer, Mark
+from memreward_service.answers.choices.labels import Labels, Listing
+from memreward_service.answers.choices.options import Options, option_key, plain
+from memreward_service.answers.choices.wordings import ALL_OF_THEM, NO_OPTION, NONE_OF_THEM, UNDECIDED_WORDS
+from memreward_service.answers.places.rules import FinalAnswer, Mark
 
 READ = 1_000
 """Characters of an answer in which an option is looked for: the last of a line, else the first."""

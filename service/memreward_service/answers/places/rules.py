@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from memreward_proto.records import Domain
-from memreward_service.answers.corrections import is_correction, retraction
-from memreward_service.answers.place_finders import (
+from memreward_service.answers.places.corrections import is_correction, retraction
+from memreward_service.answers.places.finders import (
     Place,
     box,
     concluding_sentence,
@@ -25,7 +25,7 @@ from memreward_service.answers.place_finders import (
     stated_words,
     tags,
 )
-from memreward_service.answers.sentences import sentences
+from memreward_service.answers.places.sentences import sentences
 
 STATEMENT_WINDOW = 2_000
 """Characters at the end of a response in which a statement of a choice is looked for."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from heapq import merge
 
-from memreward_service.answers.languages import LANGUAGES, Language
+from memreward_service.answers.places.languages import LANGUAGES, Language
 
 MOST_STATEMENTS = 400
 """Uses of one word for `answer`, counted from the end of a text, that are looked at."""

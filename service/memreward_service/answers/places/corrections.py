@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from memreward_service.answers.languages import LANGUAGES
-from memreward_service.answers.phrases import lower
+from memreward_service.answers.places.languages import LANGUAGES
+from memreward_service.answers.places.phrases import lower
 
 SHORTEST = 6
 """Characters that it takes to say another answer."""

@@ -11,8 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from memreward_service.answers.chat_templates import MODEL_ROLES, PADS, UNSPOKEN_ROLES, WORD_PADS
-from memreward_service.answers.turns import LONGEST, rendered_turns
+from memreward_service.answers.templates.chat_templates import MODEL_ROLES, PADS, UNSPOKEN_ROLES, WORD_PADS
+from memreward_service.answers.templates.turns import LONGEST, rendered_turns
 
 _TEXT_PARTS = frozenset({"text", "input_text", "output_text", "summary_text", "reasoning_text"})
 _ANGLED = "|".join(re.escape(pad[1:]) for pad in PADS if pad.startswith("<"))

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
-from memreward_service.answers.choice_labels import Labels
-from memreward_service.answers.choices import concludes, named_choice
-from memreward_service.answers.options import Options, plain
-from memreward_service.answers.phrases import statements
-from memreward_service.answers.places import STATEMENT_WINDOW, FinalAnswer, Mark, boxed_answer, last_line
+from memreward_service.answers.choices.keys import concludes, named_choice
+from memreward_service.answers.choices.labels import Labels
+from memreward_service.answers.choices.options import Options, plain
+from memreward_service.answers.places.phrases import statements
+from memreward_service.answers.places.rules import STATEMENT_WINDOW, FinalAnswer, Mark, boxed_answer, last_line
 
 _LONGEST_LINE = 2_000
 _STATEMENTS_TRIED = 4
