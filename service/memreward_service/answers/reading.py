@@ -37,6 +37,8 @@ class Reading:
     answer: str
     answer_key: str | None
     rule: str = "given"
+    language: str = ""
+    """The language of a program, where it shows."""
 
 
 def read_groups(groups: Sequence[tuple[Query, Sequence[Rollout]]]) -> list[tuple[Reading, ...]]:
@@ -74,6 +76,7 @@ def _reading(rollout: Rollout, thinking: str, final: FinalAnswer, read_key: str)
         answer=rollout.answer if rollout.answer is not None else final.answer,
         answer_key=key if key.strip() else None,
         rule="given" if rollout.answer is not None else final.rule or final.mark.value,
+        language=final.language,
     )
 
 

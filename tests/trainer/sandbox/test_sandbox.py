@@ -41,7 +41,7 @@ async def test_an_exception_has_its_type_and_message(sandbox: LocalSandbox) -> N
 @pytest.mark.parametrize(
     ("source", "exception"),
     [("def f(:", "SyntaxError"), ("import no_such_module", "ModuleNotFoundError"), ("1/0", "ZeroDivisionError"),
-     ("raise SystemExit", "SystemExit")],
+     ("raise SystemExit(2)", "SystemExit")],
 )  # fmt: skip
 async def test_a_program_that_does_not_load_says_why(sandbox: LocalSandbox, source: str, exception: str) -> None:
     async with sandbox.program(source) as program:

@@ -31,7 +31,7 @@ from memreward_trainer.sandbox.inside.literals import encode
 from memreward_trainer.sandbox.limits import Limits
 from memreward_trainer.sandbox.query_code import QueryCode, query_code
 from memreward_trainer.sandbox.sandbox import Sandbox
-from memreward_trainer.verifiers.code_verifier import python_program
+from memreward_trainer.verifiers.code_verifier import program_reading
 
 LIMITS = Limits(cpu_seconds=4, wall_seconds=30.0, call_seconds=0.1)
 """Limits on one program here: one call is short, because the inputs are small."""
@@ -56,7 +56,7 @@ async def rollout_behaviour(
     None where nothing could be found out: there is no function to call, or the machine gave the program no time.
     Raises SandboxUnavailable.
     """
-    program = python_program(response, answer)
+    program = program_reading(query, response, answer).answer
     code = query_code(query)
     if not code.asked:
         code = QueryCode(code.given, _last_function(program))
@@ -129,6 +129,8 @@ def _canonical(encoded: Any) -> Any:
         return int(rounded) if rounded.is_integer() else rounded
     if isinstance(encoded, list):
         return [_canonical(item) for item in encoded]
+    if isinstance(encoded, dict) and "opaque" in encoded:
+        return {"opaque": encoded["opaque"][:1]}
     if isinstance(encoded, dict):
         content = {tag: _canonical(item) for tag, item in encoded.items()}
         return content | (

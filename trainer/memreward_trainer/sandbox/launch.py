@@ -10,7 +10,7 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
-SHARED = ("literals", "landlock", "system_calls", "confinement")
+SHARED = ("literals", "landlock", "system_calls", "confinement", "given_names")
 """Modules that every process of the sandbox gets, in the order of their imports."""
 ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",

@@ -20,6 +20,8 @@ class Program:
         self._exchange, self._limits = exchange, limits
         self.functions: frozenset[str] = frozenset()
         """Names that can be called; empty where loading failed."""
+        self.methods: dict[str, tuple[str, ...]] = {}
+        """The methods of its classes."""
         self.failure: Answer | None = None
         """How loading failed, or the process ended; then there is nothing to call."""
 
@@ -32,12 +34,23 @@ class Program:
             raise SandboxUnavailable(f"The isolation does not work here: {reply['unconfined']}.")
         elif isinstance(names := reply.get("ready"), list):
             self.functions = frozenset(name for name in names if isinstance(name, str))
+            self.methods = _methods(reply.get("methods"))
         else:
             self.failure = answer_of(reply)
 
-    async def call(self, name: str, args: Sequence[Any], kwargs: Mapping[str, Any] | None = None) -> Answer:
-        """Call a function with encoded arguments (literals.py)."""
-        reply = await self._reply({"call": name, "args": list(args), "kwargs": dict(kwargs or {})})
+    async def call(
+        self,
+        name: str,
+        args: Sequence[Any],
+        kwargs: Mapping[str, Any] | None = None,
+        made: Mapping[str, Any] | None = None,
+    ) -> Answer:
+        """Call a function with encoded arguments (literals.py), or the method `Solution().f`.
+
+        `made`: the object that the method is called on, as function_server.py takes it; else a new one.
+        """
+        request = {"call": name, "args": list(args), "kwargs": dict(kwargs or {})}
+        reply = await self._reply(request | ({"object": dict(made)} if made is not None else {}))
         return reply if isinstance(reply, Answer) else answer_of(reply)
 
     async def call_rows(self, name: str, rows: Sequence[Sequence[Any]], most_late: int) -> list[Answer]:
@@ -59,6 +72,16 @@ class Program:
         if isinstance(reply, Answer):
             self.failure = reply
         return reply
+
+
+def _methods(told: Any) -> dict[str, tuple[str, ...]]:
+    """The methods of classes, as far as what the process says is understood."""
+    classes = told.items() if isinstance(told, dict) else ()
+    return {
+        kind: tuple(name for name in names if isinstance(name, str))
+        for kind, names in classes
+        if isinstance(names, list)
+    }
 
 
 def program_job(plan: dict[str, Any], source: str, prelude: str, limits: Limits) -> dict[str, Any]:

@@ -43,7 +43,7 @@ class Attempt:
     ground_truth: str | None = None
     """The reference answer."""
     tests: tuple[str, ...] = ()
-    """Tests of a program, trusted: Python sources, or JSON objects {"input": stdin, "output": stdout}."""
+    """Tests of a program, trusted: Python sources, or JSON in the formats of program_tests.py."""
 
 
 class Verifier(Protocol):

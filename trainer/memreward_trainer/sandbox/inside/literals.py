@@ -6,7 +6,7 @@ stands for itself where JSON keeps it exactly; everything else is an object with
     list [..]   tuple {"tuple": [..]}   set {"set": [..]}   frozenset {"frozenset": [..]}   dict {"dict": [[k, v], ..]}
     bytes {"bytes": hex}   bytearray {"bytearray": hex}   complex {"complex": [re, im]}   nan, inf {"float": "nan"}
     int beyond 2^53 {"int": hex}   Decimal {"decimal": "1.5"}   Fraction {"fraction": ["1", "2"]}
-    anything else {"opaque": "name of its type"}
+    anything else {"opaque": ["name of its type", [operations that it lacks], [its attributes]]}
 
 A value of a subclass is written as the plain value it holds, read with the methods of the built-in type: what its
 class says about itself (a lying __eq__) stays behind the wall.
@@ -36,10 +36,15 @@ class NotPlain(Exception):
 
 
 class Opaque:
-    """Stands outside for a value that is not plain. It equals no plain value; nothing else can be asked of it."""
+    """Stands outside for a value that is not plain. It equals no plain value; nothing else can be asked of it.
 
-    def __init__(self, kind: str) -> None:
-        self.kind = kind
+    An operation that its type lacks (len() of an object()) fails as it does in Python; `attributes` are those that it
+    has, None where they are not known.
+    """
+
+    def __init__(self, kind: str, lacks: Iterable[str] = (), attributes: Iterable[str] | None = None) -> None:
+        self.kind, self.lacks = kind, frozenset(lacks)
+        self.attributes = None if attributes is None else frozenset(attributes)
 
     def __repr__(self) -> str:
         return f"<{self.kind}, not a plain value>"
@@ -52,13 +57,62 @@ class Opaque:
     def __ne__(self, other: object) -> bool:
         return not self == other
 
-    def _refuse(self, *_args: object) -> Any:
+    def __getattr__(self, name: str) -> Any:
+        if self.attributes is not None and name not in self.attributes:
+            raise AttributeError(f"'{self.kind}' object has no attribute '{name}'")
+        raise NotPlain(f"a {self.kind} is not a plain value")
+
+    def _refuse(self) -> Any:
         raise NotPlain(f"a {self.kind} is not a plain value")
 
     __hash__ = object.__hash__
-    __bool__ = __len__ = __iter__ = __call__ = __getitem__ = __contains__ = __str__ = _refuse
-    __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = _refuse
-    __float__ = __int__ = __index__ = __abs__ = __neg__ = __truediv__ = __rtruediv__ = __getattr__ = _refuse
+    __bool__ = __str__ = _refuse
+
+
+OPERATIONS = {
+    "__len__": ("__len__",),
+    "__iter__": ("__iter__", "__getitem__"),
+    "__next__": ("__next__",),
+    "__call__": ("__call__",),
+    "__getitem__": ("__getitem__", "__class_getitem__"),
+    "__setitem__": ("__setitem__",),
+    "__contains__": ("__contains__", "__iter__", "__getitem__"),
+    "__reversed__": ("__reversed__", "__getitem__"),
+    "__enter__": ("__enter__",),
+    "__abs__": ("__abs__",),
+    "__neg__": ("__neg__",),
+    "__pos__": ("__pos__",),
+    "__invert__": ("__invert__",),
+    "__round__": ("__round__",),
+    "__int__": ("__int__", "__index__", "__trunc__"),
+    "__float__": ("__float__", "__index__"),
+    "__complex__": ("__complex__", "__float__", "__index__"),
+    "__index__": ("__index__",),
+}
+"""Operations on one value, each with the methods of which one is enough for it."""
+_PAIRED = ("add", "sub", "mul", "truediv", "floordiv", "mod", "pow", "and", "or", "xor", "lshift", "rshift", "matmul")
+PAIRED_OPERATIONS = (
+    *("__lt__", "__le__", "__gt__", "__ge__"),
+    *(f"__{side}{name}__" for name in _PAIRED for side in ("", "r")),
+)
+"""Operations on two values; where one lacks it, Python asks the other."""
+MOST_ATTRIBUTES = 200
+"""Attributes of an opaque value that are named."""
+
+
+def _asked(operation: str) -> Callable[..., Any]:
+    def method(self: Opaque, *_args: object) -> Any:
+        if operation not in self.lacks:
+            raise NotPlain(f"a {self.kind} is not a plain value")
+        if operation in PAIRED_OPERATIONS:
+            return NotImplemented
+        raise TypeError(f"'{self.kind}' object has no {operation}")
+
+    return method
+
+
+for _operation in (*OPERATIONS, *PAIRED_OPERATIONS):
+    setattr(Opaque, _operation, _asked(_operation))
 
 
 def encode(value: object) -> Any:
@@ -125,7 +179,25 @@ def _encode_number(value: object) -> Any:
         return {"decimal": str(value)}
     if (fractions := sys.modules.get("fractions")) and kind is getattr(fractions, "Fraction", None):
         return {"fraction": [hex(int(value.numerator)), hex(int(value.denominator))]}  # type: ignore[attr-defined]
-    return {"opaque": str(type.__dict__["__name__"].__get__(kind))[:80]}
+    return {"opaque": _traits(value, kind)}
+
+
+def _traits(value: object, kind: type) -> list[Any]:
+    """The name of a type, the operations that it lacks, and the attributes of the value, read past what it says."""
+    spaces = [type.__dict__["__dict__"].__get__(base) for base in type.__dict__["__mro__"].__get__(kind)]
+    has = {name for space in spaces[:-1] for name in space if isinstance(name, str)}
+    lacks = [name for name, enough in OPERATIONS.items() if has.isdisjoint(enough)]
+    lacks += [name for name in PAIRED_OPERATIONS if name not in has]
+    attributes = {name for name in (*has, *_own_attributes(value)) if not name.startswith("__")}
+    return [str(type.__dict__["__name__"].__get__(kind))[:80], lacks, sorted(attributes)[:MOST_ATTRIBUTES]]
+
+
+def _own_attributes(value: object) -> list[str]:
+    try:
+        own = object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return []
+    return [name[:80] for name in dict.keys(own) if isinstance(name, str)] if isinstance(own, dict) else []
 
 
 def _decode(encoded: Any, depth: int) -> Any:
@@ -174,5 +246,5 @@ _READERS: dict[str, Callable[[Any, Callable[[Any], Any]], Any]] = {
     "int": lambda content, _inner: int(content, 16),
     "decimal": _decimal,
     "fraction": _fraction,
-    "opaque": lambda content, _inner: Opaque(str(content)),
+    "opaque": lambda content, _inner: Opaque(str(content[0]), map(str, content[1]), map(str, content[2])),
 }

@@ -13,6 +13,7 @@ import random
 import sys
 
 from memreward_trainer.sandbox.inside.confinement import confine
+from memreward_trainer.sandbox.inside.given_names import give_names
 
 UNCONFINED = 97
 """Exit status where the isolation could not be set up; the reason is on the standard error."""
@@ -40,6 +41,7 @@ def run() -> None:
     random.seed(0)
     program = job["program"]
     del job
+    give_names(program)
     exec(compile(program, "<program>", "exec", dont_inherit=True), {"__name__": "__main__", "__builtins__": builtins})
 
 
