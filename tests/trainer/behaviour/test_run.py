@@ -19,6 +19,7 @@ from memreward_service.groups.behaviour import ComparedBehaviour, compared
 from memreward_trainer.behaviour.inputs import example_inputs, input_sets
 from memreward_trainer.behaviour.quality import LabelledGroup, report
 from memreward_trainer.behaviour.run import Behaviour, rollout_behaviour
+from memreward_trainer.behaviour.scripts import script_inputs, shown_inputs
 from memreward_trainer.sandbox.answers import Answer, AnswerKind
 from memreward_trainer.sandbox.query_code import query_code
 from memreward_trainer.sandbox.sandbox import LocalSandbox
@@ -239,3 +240,86 @@ async def test_agreement_of_behaviour_tells_right_from_wrong_on_real_programs() 
         labels += group.labels
         shares += group.key_shares()
     assert auc(np.array(labels) >= 0.5, np.array(shares)) > 0.85
+
+
+def solution(name: str, body: str) -> str:
+    return f"class Solution:\n    def {name}(self, xs: List[int]) -> int:\n        {body}"
+
+
+async def test_methods_of_class_solution_have_a_behaviour() -> None:
+    query = "Find it.\n```python\nclass Solution:\n    def top(self, xs: List[int]) -> int:\n        pass\n```\n"
+    programs = (
+        solution("top", "return max(xs)"),
+        solution("top", "return sorted(xs)[-1]"),
+        solution("top", "return min(xs)"),
+        "def top(xs):\n    return max(xs)",
+    )
+    for text in (query, "Write a method that finds the largest number."):
+        maximum, last, minimum = (await of_group(*programs[:3], query=text))[:3]
+        assert maximum.key == last.key != minimum.key
+        assert None not in (maximum.key, minimum.key)
+    found = await of_group(*programs, query=query)
+    assert found[3].key == found[0].key
+
+
+async def test_a_class_of_several_methods_is_compared_by_its_text() -> None:
+    query = "class Stack:\n    def push(self, x: int) -> None:\n        pass\n    def pop(self) -> int:\n        pass\n"
+    assert await behaviours("class Stack:\n    def pop(self): return 1", query=query) == [None]
+
+
+SUMS = (
+    "n = int(input())\nxs = list(map(int, input().split()))\nprint(sum(xs))",
+    "import sys\ndef main():\n    data = sys.stdin.read().split()\n    t = 0\n    for x in data[1:]: t += int(x)\n"
+    "    print(t)\nif __name__ == '__main__':\n    main()",
+    "import sys\nxs = [int(x) for x in open(0).read().split()[1:]]\nprint(sum(xs), end='')\nsys.exit(0)",
+)
+PRODUCT = "import math\ninput()\nprint(math.prod(map(int, input().split())))"
+EXAMPLE = "Add the numbers.\n\n{}Input:\n```\n3\n4 5 6\n```\nOutput:\n```\n15\n```\n"
+
+
+@pytest.mark.parametrize("query", ["Read n and a list from stdin, print the sum.", EXAMPLE.format("Sample ")])
+async def test_scripts_are_compared_by_what_they_print(query: str) -> None:
+    found = await of_group(*SUMS, PRODUCT, query=query)
+    assert found[0].key == found[1].key == found[2].key != found[3].key
+    assert None not in (found[0].key, found[3].key)
+
+
+async def test_a_script_that_prints_too_little_is_compared_by_its_text() -> None:
+    constant, broken, silent = "input()\nprint(7)", "print(int(input())", "x = input()"
+    assert await behaviours(constant, broken, silent, "input()\n1/0", query="Read n.") == [None] * 4
+
+
+async def test_a_function_that_is_asked_for_by_name_is_called_though_a_block_reads_input() -> None:
+    plain, guarded = "def add(a, b):\n    return a + b", "def add(a, b):\n    return b + a\nprint(add(1, 2))"
+    main = guarded + "\nif __name__ == '__main__':\n    print(add(int(input()), 2))\ndef helper(): pass"
+    one, two = await of_group(plain, main, query="Write a function add(a, b).")
+    assert one.key == two.key is not None
+
+
+@pytest.mark.parametrize(
+    ("query", "inputs"),
+    [
+        (EXAMPLE.format(""), ("3\n4 5 6\n",)),
+        ("Example 1:\nInput: 1 2\nOutput: 3\n\nExample 2:\nInput: 4 5\nOutput: 9", ("1 2\n", "4 5\n")),
+        ("-----Input-----\nThe first line of input contains an integer n.\n-----Output-----\nPrint it.", ()),
+        (
+            "Input\n\nThe only line contains a number.\n\nOutput\n\nIt.\n\nSample Input 1\n\n7\n\nSample Output 1\n\n8",
+            ("7\n",),
+        ),
+        ("Input: nums = [1, 2], k = 3\nOutput: 4", ()),
+        ("**Input:**\n5\n**Output:**\n6", ("5\n",)),
+        ("Input: 5", ()),
+    ],
+)
+def test_examples_of_a_query_are_inputs_of_scripts(query: str, inputs: tuple[str, ...]) -> None:
+    assert shown_inputs(query) == inputs
+
+
+def test_texts_made_like_an_example_have_its_shape() -> None:
+    (texts,) = script_inputs("Input:\n3\n4 50 6\nab\nOutput:\n1")
+    assert len(texts) >= 10
+    for text in texts:
+        count, values, word, _ = text.split("\n")
+        assert (count, len(values.split()), len(word)) == ("3", 3, 2)
+        assert all(1 <= int(value) <= 50 for value in values.split())
+    assert script_inputs("Input:\n3\n4 50 6\nab\nOutput:\n1") == [texts]

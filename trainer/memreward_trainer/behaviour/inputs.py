@@ -58,6 +58,8 @@ def input_sets(code: QueryCode, text: str) -> list[InputSet]:
         return []
     function = code.asked[-1]
     parameters = [*function.args.posonlyargs, *function.args.args]
+    if code.owner and not any(ast.unparse(one) == "staticmethod" for one in function.decorator_list):
+        parameters = parameters[1:]
     if not parameters:
         return [InputSet((), ((),))]
     shown = tuple(row for row in example_inputs(code, text) if len(row) == len(parameters))[:MOST_SHOWN]

@@ -8,6 +8,9 @@ inside the group (memreward_service/groups/behaviour.py):
     behaviour = await rollout_behaviour(query, response, sandbox)
     Rollout(response, behaviour=behaviour)
 
+A method of `class Solution` is a function; a script that reads its input is called with texts (behaviour/scripts.py),
+and what it prints is its value.
+
 Every program of a query gets the same sets and the same inputs, so the rollouts of a group may be run one by one, on
 any machine: inputs, hash seed and the programs' random numbers are fixed. Where the query is prose, the inputs are made
 from the function that the program itself defines last; programs whose functions differ in name or parameters then have
@@ -23,12 +26,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from memreward_service.answers.programs import asked, reads_input
 from memreward_trainer.behaviour import inputs as behaviour_inputs
+from memreward_trainer.behaviour import scripts as behaviour_scripts
 from memreward_trainer.behaviour import values as behaviour_values
 from memreward_trainer.behaviour.inputs import input_sets
+from memreward_trainer.behaviour.scripts import LEAST_DIFFERENT, LEAST_VALUES, SCRIPT, script_inputs, script_program
 from memreward_trainer.sandbox.answers import Answer, AnswerKind
 from memreward_trainer.sandbox.inside.literals import encode
+from memreward_trainer.sandbox.inside.test_runner import SOLUTION
 from memreward_trainer.sandbox.limits import Limits
+from memreward_trainer.sandbox.program import Program
 from memreward_trainer.sandbox.query_code import QueryCode, query_code
 from memreward_trainer.sandbox.sandbox import Sandbox
 from memreward_trainer.verifiers.code_verifier import program_reading
@@ -59,36 +67,76 @@ async def rollout_behaviour(
     program = program_reading(query, response, answer).answer
     code = query_code(query)
     if not code.asked:
-        code = QueryCode(code.given, _last_function(program))
+        code = _defined(program, query, code.given)
+        if reads_input(program) and code.entry_point not in asked(query).names:
+            return await _script_behaviour(query, program, sandbox)
+    if code.owner and len(code.asked) > 1:
+        return None
     sets = input_sets(code, query)
     if not sets or code.entry_point is None:
         return None
-    found = []
     async with sandbox.program(program, code.given, LIMITS) as running:
-        late = 0
-        for one in sets:
-            rows = [[encode(value) for value in row] for row in one.inputs]
-            most_late = max(0, min(MOST_LATE, MOST_LATE_IN_ALL - late))
-            answers = await running.call_rows(code.entry_point, rows, most_late)
-            if any(given.kind is AnswerKind.UNDECIDED for given in answers):
-                return None
-            late += min(MOST_LATE, sum(given.kind is AnswerKind.TIMED_OUT for given in answers))
-            found.append(_outcomes(code.entry_point, rows, answers, most_late))
+        return await _outcomes_of(running, code.call or "", code.entry_point, [one.inputs for one in sets])
+
+
+async def _script_behaviour(query: str, program: str, sandbox: Sandbox) -> Behaviour | None:
+    """What a script prints; None where it prints too little to be compared by it."""
+    sets = [[(text,) for text in texts] for texts in script_inputs(query)]
+    async with sandbox.program(script_program(program), "", LIMITS) as running:
+        said: list[list[str]] = []
+        found = await _outcomes_of(running, SCRIPT, SCRIPT, sets, said)
+    tells = any(len(printed) >= LEAST_VALUES and len(set(printed)) >= LEAST_DIFFERENT for printed in said)
+    return found if tells else None
+
+
+async def _outcomes_of(
+    running: Program,
+    call: str,
+    name: str,
+    sets: Sequence[Sequence[tuple[Any, ...]]],
+    said: list[list[str]] | None = None,
+) -> Behaviour | None:
+    """The outcomes of one function on sets of inputs; None where the machine gave it no time.
+
+    `said` takes the texts that it returned on each set.
+    """
+    found, late = [], 0
+    for inputs in sets:
+        rows = [[encode(value) for value in row] for row in inputs]
+        most_late = max(0, min(MOST_LATE, MOST_LATE_IN_ALL - late))
+        answers = await running.call_rows(call, rows, most_late)
+        if any(given.kind is AnswerKind.UNDECIDED for given in answers):
+            return None
+        late += min(MOST_LATE, sum(given.kind is AnswerKind.TIMED_OUT for given in answers))
+        found.append(_outcomes(name, rows, answers, most_late))
+        if said is not None:
+            said.append([given.encoded for given in answers if isinstance(given.encoded, str)])
     return tuple(found)
 
 
 def behaviour_revision() -> str:
     """Names the inputs and the outcomes: behaviours of one revision can be compared and kept."""
-    files = (__file__, behaviour_inputs.__file__, behaviour_values.__file__)
+    files = (__file__, behaviour_inputs.__file__, behaviour_scripts.__file__, behaviour_values.__file__)
     return hashlib.sha256(b"\0".join(Path(file).read_bytes() for file in files)).hexdigest()[:12]
 
 
-def _last_function(program: str) -> tuple[ast.FunctionDef, ...]:
-    """The function that a program defines last, where it defines one."""
+def _defined(program: str, query: str, given: str) -> QueryCode:
+    """The function of a program that its query names, else the one that it defines last; of a program that is a
+    `class Solution` the method that no other one calls."""
     try:
-        return tuple(node for node in ast.parse(program).body if isinstance(node, ast.FunctionDef))[-1:]
+        body = ast.parse(program).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ()
+        return QueryCode(given)
+    functions = [node for node in body if isinstance(node, ast.FunctionDef)]
+    named = [node for name in asked(query).names for node in functions if node.name == name]
+    if functions:
+        return QueryCode(given, (named[0] if named else functions[-1],))
+    classes = [node for node in body if isinstance(node, ast.ClassDef) and node.name == SOLUTION]
+    methods = [node for kind in classes for node in kind.body if isinstance(node, ast.FunctionDef)]
+    called = {node.attr for method in methods for node in ast.walk(method) if isinstance(node, ast.Attribute)}
+    public = [node for node in methods if not node.name.startswith("_")]
+    roots = [node for node in public if node.name in asked(query).names or node.name not in called] or public
+    return QueryCode(given, tuple(roots[-1:]), SOLUTION) if roots else QueryCode(given)
 
 
 def _outcomes(function: str, rows: Sequence[Any], answers: Sequence[Answer], most_late: int) -> tuple[str, ...]:

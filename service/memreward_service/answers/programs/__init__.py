@@ -7,8 +7,9 @@ text.py          the key in which programs agree that differ in formatting alone
 """
 
 from memreward_service.answers.programs.asked import Asked, asked
+from memreward_service.answers.programs.definitions import reads_input
 from memreward_service.answers.programs.fences import blocks
 from memreward_service.answers.programs.find import program
 from memreward_service.answers.programs.text import code_key
 
-__all__ = ["Asked", "asked", "blocks", "code_key", "program"]
+__all__ = ["Asked", "asked", "blocks", "code_key", "program", "reads_input"]
