@@ -85,7 +85,7 @@ class Settings(BaseSettings):
     """Audited rollouts of a domain from which figures are estimated, and the two bounds hold."""
 
     training_seeds: int = Field(3, ge=1, le=32)
-    """Independent training runs; the best is kept by log loss on held-out queries."""
+    """Independent training runs, each with other held-out queries; the best is kept by its log loss on them."""
     training_epochs: int = Field(60, ge=1, le=10_000)
     """Epochs at most; a run ends early where held-out queries get no better."""
     training_queries: int = Field(20_000, ge=10)

@@ -1,22 +1,49 @@
-"""The answer hypotheses of posterior.py for all groups of a batch at once, where no label is known: what rollouts are
-served with, from what the network says of each."""
+"""The answer hypotheses of posterior.py for all groups of a batch at once: what rollouts are served with where no label
+is known, and how likely the labels that are known would then be."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from memreward_service.arrays import Floats
-from memreward_service.belief.posterior import log_odds_of, noisy
+from memreward_service.belief.posterior import LABEL_LOG_ODDS, log_odds_of, noisy
 from memreward_service.groups.batch import GroupBatch
 
 
-def served_probability(batch: GroupBatch, own: Floats) -> Floats:
-    """(N,) of each rollout, where `own` (N,) is the network's. Of the answers of an exclusive set at most one is right:
-    those of a group whose answers exclude each other, or a single answer."""
-    names, answer = np.unique(np.stack([batch.group.numpy(), batch.key.numpy()]), axis=1, return_inverse=True)
-    alone = ~batch.exclusive.numpy()[names[0]]
-    begins = alone | (np.diff(names[0], prepend=-1) > 0)
-    log_odds = log_odds_of(np.bincount(answer, own) / np.bincount(answer))  # (K,) of each answer
-    totals = np.logaddexp(0.0, np.logaddexp.reduceat(log_odds, np.flatnonzero(begins)))  # (sets,)
-    result: Floats = noisy(np.exp(log_odds - totals[np.cumsum(begins) - 1]))[answer]
-    return result
+class AnswerHypotheses:
+    """The K answers of a batch of N rollouts, in S sets of which at most one answer each is right: the answers of a
+    group that exclude each other, or a single answer."""
+
+    def __init__(self, batch: GroupBatch) -> None:
+        names, self._answer = np.unique(
+            np.stack([batch.group.numpy(), batch.key.numpy()]), axis=1, return_inverse=True
+        )  # (2, K): group and key of each answer; (N,)
+        alone = ~batch.exclusive.numpy()[names[0]]
+        begins = alone | (np.diff(names[0], prepend=-1) > 0)
+        self._starts, self._set = np.flatnonzero(begins), np.cumsum(begins) - 1  # (S,), (K,)
+        self._votes = np.bincount(self._answer)  # (K,)
+        known = batch.known.numpy()
+        labels = batch.label.double().numpy()[known]
+        self._evidence = np.bincount(self._answer[known], 2 * labels - 1, len(self._votes))  # (K,) right less wrong
+
+    def served_probability(self, own: Floats) -> Floats:
+        """(N,) of each rollout, from `own` (N,), the network's calibrated ones, and no label."""
+        log_odds = self._log_odds(own)
+        result: Floats = noisy(np.exp(log_odds - self._log_total(log_odds)[self._set]))[self._answer]
+        return result
+
+    def log_likelihood(self, own: Floats) -> float:
+        """Of all known labels, up to a constant that does not depend on `own` (N,): the log of the share that the
+        hypotheses which agree with the labels have of all, summed over the sets."""
+        log_odds = self._log_odds(own)
+        agreeing = self._log_total(log_odds + LABEL_LOG_ODDS * self._evidence)
+        return float((agreeing - self._log_total(log_odds)).sum())
+
+    def _log_odds(self, own: Floats) -> Floats:
+        """(K,) of each answer against "none is right"."""
+        return log_odds_of(np.bincount(self._answer, own) / self._votes)
+
+    def _log_total(self, log_odds: Floats) -> Floats:
+        """(S,) log of the summed odds (K,) of each set, those of "none is right", 1, included."""
+        result: Floats = np.logaddexp(0.0, np.logaddexp.reduceat(log_odds, self._starts))
+        return result

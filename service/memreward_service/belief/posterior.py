@@ -2,8 +2,8 @@
 
 Rollouts with one key have one fate, and of the different keys at most one is the right answer: they are an exclusive
 set. So the answer hypotheses are "key c is right" for every key c, and "none is". Before any label the network weighs
-them: the odds of a key are those of the mean probability of its rollouts (that of independent keys, given that at most
-one is right). Labels are evidence that then decides between the hypotheses, whatever the network believed; two that
+them: the odds of a key against "none is right" are those of the mean probability of its rollouts, calibrated for that
+(calibration.py). Labels are evidence that then decides between the hypotheses, whatever the network believed; two that
 contradict each other cancel. A rollout may still differ from its key, so that none is surer than 1 - NOISE. Where
 different keys may all be right (free texts, programs that are compared by their text), `exclusive` is False and a label
 speaks of its own key only.

@@ -2,25 +2,25 @@
 
 Each step takes queries as if they were new: attached to their nearest other training queries, none of their labels
 read; the loss is on those labels. A query is never its own neighbour and a memory state depends on its own group only,
-so no label reaches its own prediction. Held-out queries stop the training early, choose the best run, calibrate it and
-give the metrics; their labels are never in memory meanwhile.
+so no label reaches its own prediction. Every run holds out another fifth of the queries, whose labels are never in its
+memory: they stop it early and say how good it is. So the runs together predict most labelled queries by networks that
+did not see them (cross-fitting), which calibrates the best run and gives the metrics.
 """
 
 from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from memreward_proto.errors import Internal, NotEnoughLabels
 from memreward_service.belief.calibration import fit_calibration
-from memreward_service.belief.hypotheses import served_probability
+from memreward_service.belief.hypotheses import AnswerHypotheses
 from memreward_service.belief.metrics import reward_metrics
 from memreward_service.groups.batch import GroupBatch
 from memreward_service.groups.features import rollout_features
@@ -28,7 +28,7 @@ from memreward_service.network.attachment import AttachRule
 from memreward_service.network.gnn import ModelConfig, RewardGNN
 from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import TrainedModel
-from memreward_service.training.task import TrainingSet, TrainingTask, split
+from memreward_service.training.task import FOLDS, TrainingSet, TrainingTask, split
 
 MIN_QUERIES = 10
 """Labelled queries that training takes at least."""
@@ -57,6 +57,7 @@ Progress = Callable[[float], None]
 class _Run:
     """The best weights of one run and their held-out loss, infinite where it never was a number."""
 
+    task: TrainingTask
     network: RewardGNN
     loss: float
 
@@ -72,21 +73,23 @@ def train_best(
     device: torch.device | None = None,
     progress: Progress = lambda _: None,
 ) -> TrainedModel:
-    """The best of `seeds` runs by log loss on the same held-out queries.
+    """The best of `seeds` runs by log loss on held-out queries, less that of their base rate.
 
     `progress` hears the share done in [0, 1] and may raise to stop the training. Raises NotEnoughLabels, and Internal
     where no run gave numbers.
     """
     check_labels(data.batch)
-    task = split(data, rule, seed)
     runs = [
-        _train(task, epochs, seed * 1000 + run, device, lambda share, run=run: progress((run + share) / seeds))  # type: ignore[misc]
+        _train(
+            split(data, rule, seed, run % FOLDS), epochs, seed * 1000 + run, device,
+            lambda share, run=run: progress((run + share) / seeds),  # type: ignore[misc]
+        )
         for run in range(seeds)
-    ]
+    ]  # fmt: skip
     best = min(runs, key=lambda run: run.loss)
     if not math.isfinite(best.loss):
         raise Internal("Training did not converge: the loss on held-out queries was never a finite number.")
-    return _finished(best.network, task, rule, threshold)
+    return _finished(best.network, [run for run in runs if math.isfinite(run.loss)], data.batch, rule, threshold)
 
 
 def check_labels(batch: GroupBatch) -> None:
@@ -119,7 +122,7 @@ def _train(task: TrainingTask, epochs: int, seed: int, device: torch.device | No
     steps = max(2, math.ceil(task.training.groups / STEP_QUERIES))
     schedule = _schedule(optimizer, steps * epochs)
     averaged, step = copy.deepcopy(network).requires_grad_(False).eval(), 0
-    best, best_epoch = _Run(copy.deepcopy(averaged), math.inf), 0
+    best, best_epoch = _Run(task, copy.deepcopy(averaged), math.inf), 0
     for epoch in range(1, epochs + 1):
         network.train()
         order = torch.randperm(task.training.groups, generator=generator)
@@ -135,7 +138,7 @@ def _train(task: TrainingTask, epochs: int, seed: int, device: torch.device | No
         if epoch % CHECK_EVERY == 0 or epoch == epochs:
             found = task.held_out_loss(averaged)
             if found < best.loss:
-                best, best_epoch = _Run(copy.deepcopy(averaged), found), epoch
+                best, best_epoch = _Run(task, copy.deepcopy(averaged), found), epoch
             elif epoch - best_epoch >= PATIENCE * CHECK_EVERY:
                 progress(1.0)
                 break
@@ -143,15 +146,28 @@ def _train(task: TrainingTask, epochs: int, seed: int, device: torch.device | No
     return best
 
 
-def _finished(network: RewardGNN, task: TrainingTask, rule: AttachRule, threshold: float) -> TrainedModel:
-    """Calibrate, and measure what would be served."""
-    held_out, logits = task.held_out, task.held_out_logits(network).double()
-    known = held_out.known
-    label, group = held_out.label[known].double().numpy(), held_out.group[known].numpy()
-    calibration = fit_calibration(logits[known].numpy(), label, queries=len(np.unique(group)))
-    served = served_probability(held_out, calibration.probability(logits).numpy())
-    metrics = reward_metrics(label, served[known.numpy()], group, threshold)
-    return TrainedModel(network, calibration, rule, metrics)
+def _finished(
+    network: RewardGNN, runs: Sequence[_Run], batch: GroupBatch, rule: AttachRule, threshold: float
+) -> TrainedModel:
+    """Calibrate `network` by what the `runs` say of the queries that they held out, and measure what would be served
+    of those."""
+    held_out, logits = _cross_fitted(runs, batch)
+    hypotheses = AnswerHypotheses(held_out)
+    calibration = fit_calibration(hypotheses, logits.numpy())
+    served = hypotheses.served_probability(calibration.probability(logits).numpy())
+    known = held_out.known.numpy()
+    label, group = held_out.label.double().numpy()[known], held_out.group.numpy()[known]
+    return TrainedModel(network, calibration, rule, reward_metrics(label, served[known], group, threshold))
+
+
+def _cross_fitted(runs: Sequence[_Run], batch: GroupBatch) -> tuple[GroupBatch, Tensor]:
+    """The queries that a run held out, and the logits (N,) of their rollouts: the mean over the runs that did."""
+    total, count = torch.zeros(len(batch.group), dtype=torch.float64), torch.zeros(len(batch.group))
+    for run in runs:
+        rows = torch.isin(batch.group, run.task.chosen)
+        total[rows] += run.task.held_out_logits(run.network).double()
+        count[rows] += 1
+    return batch.select(torch.unique(batch.group[count > 0])), (total / count)[count > 0]
 
 
 def _step_loss(network: RewardGNN, task: TrainingTask, chosen: Tensor, generator: torch.Generator) -> Tensor:

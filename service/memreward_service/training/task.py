@@ -14,7 +14,8 @@ from memreward_service.network.attachment import AttachRule, Neighbors, nearest
 from memreward_service.network.gnn import Attachment, RewardGNN
 from memreward_service.network.graph import experience_graph
 
-HELD_OUT_SHARE = 0.2
+FOLDS = 5
+"""Parts of the labelled queries, of which a run holds one out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,10 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True)
 class TrainingTask:
-    """What every run is given: the queries to learn from and those held out, with their neighbours among the former."""
+    """What a run is given: the queries to learn from and those held out, with their neighbours among the former.
+    `chosen` (H,) are the held-out ones in the training set, ascending."""
 
+    chosen: Tensor
     training: GroupBatch
     held_out: GroupBatch
     neighbors: Neighbors
@@ -51,22 +54,26 @@ class TrainingTask:
         return logits
 
     def held_out_loss(self, network: RewardGNN) -> float:
-        """Mean log loss over the known labels of the held-out queries: what epochs and runs are compared by. A network
-        that says the same of every rollout has that of the base rate, so silence does not win."""
+        """Mean log loss over the known labels of the held-out queries, less that of their base rate, so that runs with
+        other held-out queries compare. What epochs and runs are chosen by: a network that says the same of every
+        rollout has 0 at best, so silence does not win."""
         known = self.held_out.known
-        logits = self.held_out_logits(network)[known]
-        return float(functional.binary_cross_entropy_with_logits(logits, self.held_out.label[known]))
+        label, logits = self.held_out.label[known], self.held_out_logits(network)[known]
+        base = functional.binary_cross_entropy(label.mean().expand_as(label), label)
+        return float(functional.binary_cross_entropy_with_logits(logits, label) - base)
 
 
-def split(data: TrainingSet, rule: AttachRule, seed: int) -> TrainingTask:
-    """Training and held-out queries; the split depends on the seed, not on the run, so that runs compare. What follows
-    from given labels is learned from too; what is held out is judged by given ones only."""
+def split(data: TrainingSet, rule: AttachRule, seed: int, fold: int) -> TrainingTask:
+    """Training queries, and the held-out ones of `fold` in [0, FOLDS), disjoint for one seed. What follows from given
+    labels is learned from too; what is held out is judged by given ones only."""
     order = torch.randperm(data.batch.groups, generator=torch.Generator().manual_seed(seed))
-    cut = max(2, round(HELD_OUT_SHARE * len(order)))
-    first, second = order[cut:].sort().values, order[:cut].sort().values
+    parts = list(order.tensor_split(FOLDS))
+    second = parts.pop(fold).sort().values
+    first = torch.cat(parts).sort().values
     training, held_out = with_deduced_labels(data.batch.select(first)), data.batch.select(second)
     memory = training.query_vectors, data.domain[first]
     return TrainingTask(
+        second,
         training,
         held_out,
         nearest(*memory, *memory, rule),

@@ -20,7 +20,7 @@ from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import TrainedModel
 from memreward_service.training import fit
 from memreward_service.training.fit import MIN_QUERIES, train_best
-from memreward_service.training.task import TrainingSet, TrainingTask, split
+from memreward_service.training.task import FOLDS, TrainingSet, TrainingTask, split
 from service.hash_encoder import DIMENSION
 from service.synthetic_groups import RULE, batch_of, flipped, lively_network, synthetic_group, with_labels
 
@@ -117,7 +117,7 @@ def test_no_label_reaches_the_prediction_of_its_group(model: TrainedModel, group
     assert neighbors.valid.any()
 
     def logits(memory: GroupBatch, new: GroupBatch) -> Tensor:
-        return TrainingTask(memory, new, neighbors, neighbors).held_out_logits(model.network)
+        return TrainingTask(torch.arange(30), memory, new, neighbors, neighbors).held_out_logits(model.network)
 
     said = logits(memory, new)
     assert torch.equal(said, logits(memory, replace(new, label=1 - new.label)))
@@ -126,21 +126,25 @@ def test_no_label_reaches_the_prediction_of_its_group(model: TrainedModel, group
 
 
 def test_a_network_that_rewards_nothing_is_not_the_best(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Most rollouts are wrong here: who says so of all of them has no false positive, and an AUC of about 0.5."""
+    """Most answers are wrong here: who says so of all of them has no false positive, and an AUC near 0.5."""
     chance, groups = random.Random(0), [synthetic_group(i, domain=Domain.TEXT) for i in range(60)]
-    labels = [[float(chance.random() < (0.25 if r.label else 0.9)) for r in group.rollouts] for group in groups]
+    labels = [[float(chance.random() < (0.02 if r.label else 0.6)) for r in group.rollouts] for group in groups]
     wrong = [with_labels(group, given) for group, given in zip(groups, labels, strict=True)]
     good, silent = trained(wrong, epochs=40).network, RewardGNN(ModelConfig(dimension=DIMENSION)).eval()
     torch.nn.init.zeros_(silent.linear.weight)
-    task = split(training_set(wrong), RULE, 0)
-    figures = [fit._finished(network, task, RULE, 0.5).metrics for network in (silent, good)]
+    data = training_set(wrong)
+    task = split(data, RULE, 0, 0)
+    figures = [
+        fit._finished(network, [fit._Run(task, network, 0.0)], data.batch, RULE, 0.5).metrics
+        for network in (silent, good)
+    ]
     assert figures[0]["false_positive_rate"] == 0.0 < figures[1]["false_positive_rate"]
-    assert figures[0]["auc"] < 0.55 < 0.8 < figures[1]["auc"]
+    assert figures[0]["auc"] < 0.6 < 0.8 < figures[1]["auc"]
     runs = iter([good, silent, good, silent])
 
     def run(task: TrainingTask, *arguments: object) -> fit._Run:
         network = next(runs)
-        return fit._Run(network, task.held_out_loss(network))
+        return fit._Run(task, network, task.held_out_loss(network))
 
     monkeypatch.setattr(fit, "_train", run)
     for _ in range(2):
@@ -152,12 +156,42 @@ def test_every_run_has_a_seed_of_its_own(groups: list[Group], monkeypatch: pytes
 
     def run(task: TrainingTask, epochs: int, seed: int, *arguments: object) -> fit._Run:
         seeds.append(seed)
-        return fit._Run(lively_network(), 1.0)
+        return fit._Run(task, lively_network(), 1.0)
 
     monkeypatch.setattr(fit, "_train", run)
     trained(groups, seed=2, seeds=4)
     trained(groups, seed=3, seeds=4)
     assert len(set(seeds)) == 8
+
+
+def test_runs_hold_out_different_queries_and_figures_rest_on_all_of_them(groups: list[Group]) -> None:
+    data = training_set(groups)
+    parts = [split(data, RULE, 0, fold).chosen.tolist() for fold in range(FOLDS)]
+    assert sorted(query for part in parts for query in part) == list(range(60))
+    assert trained(groups, seeds=3, epochs=5).metrics["rollouts"] == 36 * 6
+    assert trained(groups, seeds=FOLDS + 1, epochs=1).metrics["rollouts"] == 60 * 6
+
+
+def test_logits_of_queries_are_of_networks_that_held_them_out(groups: list[Group]) -> None:
+    """Seeds beyond the folds hold a fold out again: their logits are the mean."""
+    data, networks = training_set(groups), [lively_network(seed) for seed in range(3)]
+    runs = [fit._Run(split(data, RULE, 0, fold), networks[at], 0.0) for at, fold in enumerate((0, 1, 1))]
+    held_out, logits = fit._cross_fitted(runs, data.batch)
+    assert held_out.groups == 24
+    own = [run.task.held_out_logits(run.network).double() for run in runs]
+    expected = torch.zeros(len(data.batch.group), dtype=torch.float64)
+    expected[torch.isin(data.batch.group, runs[0].task.chosen)] = own[0]
+    expected[torch.isin(data.batch.group, runs[1].task.chosen)] = (own[1] + own[2]) / 2
+    assert torch.equal(logits, expected[expected != 0])
+
+
+def test_the_loss_of_a_network_that_says_the_base_rate_is_zero(groups: list[Group]) -> None:
+    task = split(training_set(groups), RULE, 0, 0)
+    silent = RewardGNN(ModelConfig(dimension=DIMENSION)).eval()
+    for parameter in (silent.linear.weight, silent.read_answer.bias):
+        torch.nn.init.zeros_(parameter)
+    torch.nn.init.constant_(silent.linear.bias, float(torch.logit(task.held_out.label.mean())))
+    assert task.held_out_loss(silent) == pytest.approx(0, abs=1e-6)
 
 
 def test_training_ends_when_held_out_queries_say_so_and_keeps_the_best_weights(
@@ -166,7 +200,7 @@ def test_training_ends_when_held_out_queries_say_so_and_keeps_the_best_weights(
     """Labels by chance: there is nothing to learn from but noise."""
     chance = random.Random(0)
     noise = [with_labels(group, [float(chance.random() < 0.5) for _ in group.rollouts]) for group in groups]
-    task = split(training_set(noise), RULE, 0)
+    task = split(training_set(noise), RULE, 0, 0)
     losses: list[float] = []
     look = TrainingTask.held_out_loss
 
