@@ -47,4 +47,4 @@ def domain_of(dataset: str | None) -> Domain:
     name = dataset.rsplit("/", 1)[-1].casefold()
     name = re.sub(r"[_\-. ](train|test|val|valid|validation|dev)$", "", name)
     name = re.sub(r"[^a-z0-9+]", "", name).replace("+", "plus")
-    return DOMAINS.get(re.sub(r"(\d+k?)$", "", name), Domain.TEXT)
+    return DOMAINS.get(re.sub(r"(?<!\d)\d+k?$", "", name), Domain.TEXT)

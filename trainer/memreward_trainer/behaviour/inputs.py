@@ -30,7 +30,7 @@ POOL = ("int", "str", "list[int]", "list[str]", "float", "list[list[int]]", "tup
 NAMES = (
     (re.compile(r"(lst|list|arr|array|nums|numbers|values|items|xs|ys|l|q)\d*"), "list[int]"),
     (re.compile(r"(grid|matrix|board|table|mat)"), "list[list[int]]"),
-    (re.compile(r"(s|t|c|str|string|char|text|txt|word|message|msg|sentence|date|key|name|\w+_name)\d*"), "str"),
+    (re.compile(r"(?<!\w)(s|t|c|str|string|char|text|txt|word|message|msg|sentence|date|key|name|\w+_name)\d*"), "str"),
     (re.compile(r"(words|strings|names|strs|texts|lines)"), "list[str]"),
     (re.compile(r"(interval|pair|point)\d*"), "tuple[int, int]"),
     (re.compile(r"(n|m|k|x|y|z|a|b|i|j|w|h|num|number|size|count|capacity|shift|limit)\d*"), "int"),
