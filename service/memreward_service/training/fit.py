@@ -3,8 +3,9 @@
 Each step takes queries as if they were new: attached to their nearest other training queries, none of their labels
 read; the loss is on those labels. A query is never its own neighbour and a memory state depends on its own group only,
 so no label reaches its own prediction. Every run holds out another fifth of the queries, whose labels are never in its
-memory: they stop it early and say how good it is. So the runs together predict most labelled queries by networks that
-did not see them (cross-fitting), which calibrates the best run and gives the metrics.
+memory: they stop it early. So the runs together predict most labelled queries by networks that did not see them
+(cross-fitting), which calibrates the network that is served and gives the metrics. Served is the first run that learned
+something: which of them is best cannot be told from the few queries that each held out.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def train_best(
     device: torch.device | None = None,
     progress: Progress = lambda _: None,
 ) -> TrainedModel:
-    """The best of `seeds` runs by log loss on held-out queries, less that of their base rate.
+    """The first of `seeds` runs that predicts its held-out queries better than their base rate does; where none does,
+    the one that comes nearest. All of them calibrate it.
 
     `progress` hears the share done in [0, 1] and may raise to stop the training. Raises NotEnoughLabels, and Internal
     where no run gave numbers.
@@ -86,10 +88,10 @@ def train_best(
         )
         for run in range(seeds)
     ]  # fmt: skip
-    best = min(runs, key=lambda run: run.loss)
-    if not math.isfinite(best.loss):
+    served = next((run for run in runs if run.loss < 0), min(runs, key=lambda run: run.loss))
+    if not math.isfinite(served.loss):
         raise Internal("Training did not converge: the loss on held-out queries was never a finite number.")
-    return _finished(best.network, [run for run in runs if math.isfinite(run.loss)], data.batch, rule, threshold)
+    return _finished(served.network, [run for run in runs if math.isfinite(run.loss)], data.batch, rule, threshold)
 
 
 def check_labels(batch: GroupBatch) -> None:
