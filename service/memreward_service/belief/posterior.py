@@ -11,12 +11,14 @@ speaks of its own key only.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 
 from memreward_service.arrays import Floats
 from memreward_service.groups.batch import ParsedGroup
+from memreward_service.groups.history import QueryHistory, past_evidence
 
 NOISE = 0.002
 """Share of the rollouts whose label is not that of their key. Of 627 gsm8k groups 0.2% of the labels are such,
@@ -27,14 +29,24 @@ LABEL_LOG_ODDS = 20.0
 """How far a label moves the log odds of its key: further than the network can set two keys apart, 2 log(1 / LEAST)."""
 
 
+NOTHING_PAST: Mapping[str, float] = MappingProxyType({})
+
+
 class GroupBelief:
     """The belief about one group of n rollouts with C keys, to be asked again as labels come."""
 
-    def __init__(self, probability: Sequence[float], keys: Sequence[str | None], exclusive: bool = True) -> None:
+    def __init__(
+        self, probability: Sequence[float], keys: Sequence[str | None], exclusive: bool = True,
+        past: Mapping[str, float] = NOTHING_PAST,
+    ) -> None:  # fmt: skip
         """`probability` (n,): of each rollout, where no label of the group was seen. A rollout without a key agrees
-        with nobody."""
+        with nobody. `past`: answer key -> right labels less wrong ones that it got in earlier groups of the query; a
+        key that was right and that nobody gives now is an answer hypothesis too."""
         names = [key if key is not None else index for index, key in enumerate(keys)]
-        order = {name: place for place, name in enumerate(dict.fromkeys(names))}
+        absent = [key for key, evidence in past.items() if evidence > 0 and key not in names] if exclusive else []
+        order: dict[str | int, int] = {}
+        for name in (*names, *absent):
+            order.setdefault(name, len(order))
         self.key = np.array([order[name] for name in names], dtype=np.int64)
         """(n,) in [0, C): the key of each rollout, in order of appearance."""
         self.votes = np.bincount(self.key, minlength=len(order))
@@ -43,11 +55,13 @@ class GroupBelief:
         """Whether at most one key is right."""
         self.own: Floats = np.asarray(probability, dtype=np.float64)
         """(n,) of each rollout by itself: the network's, where no label of the group was seen."""
-        self._log_odds = log_odds_of(np.bincount(self.key, self.own, len(order)) / self.votes)  # (C,) before any label
+        means = np.bincount(self.key, self.own, len(order)) / np.maximum(self.votes, 1)
+        self._log_odds = log_odds_of(means)  # (C,) before any label
+        self._past = np.array([past.get(name, 0.0) if isinstance(name, str) else 0.0 for name in order])  # (C,)
 
     def evidence(self, labels: Sequence[float | None]) -> Floats:
-        """(C,) of the known `labels` (n,) for each key: right labels less wrong ones."""
-        evidence = np.zeros(len(self.votes))
+        """(C,) of the known `labels` (n,) for each key, and of those in the past: right labels less wrong ones."""
+        evidence = self._past.copy()
         for key, label in zip(self.key, labels, strict=True):
             if label is not None:
                 evidence[key] += 2 * label - 1
@@ -90,9 +104,13 @@ def log_odds_of(probability: Floats) -> Floats:
     return result
 
 
-def belief_about(group: ParsedGroup, probability: Sequence[float]) -> GroupBelief:
-    """What is believed of a group before any of its labels: `probability` (n,) of the network."""
-    return GroupBelief(probability, [parsed.answer_key for parsed in group.parsed], group.exclusive)
+def belief_about(
+    group: ParsedGroup, probability: Sequence[float], history: QueryHistory = (), step: int | None = None
+) -> GroupBelief:
+    """What is believed of a group of `step` before any of its labels: `probability` (n,) of the network, and what
+    became of its answers in earlier groups."""
+    keys = [parsed.answer_key for parsed in group.parsed]
+    return GroupBelief(probability, keys, group.exclusive, past_evidence(history, group, step))
 
 
 def agreement_probability(group: ParsedGroup) -> list[float]:

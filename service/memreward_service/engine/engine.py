@@ -182,7 +182,7 @@ class Engine:
             try:
                 self._serving.check_ready()
             except ModelNotTrained:
-                beliefs = await asyncio.to_thread(beliefs_by_agreement, groups)
+                beliefs = await asyncio.to_thread(beliefs_by_agreement, groups, self._follower.memory.history)
                 versions: tuple[str | None, int] = None, self._follower.memory.version
             else:
                 reply = await self._scorer.reply(groups)
@@ -296,7 +296,7 @@ class Engine:
         self, claim: Claim, group: Group, charge: LabelCharge | None
     ) -> tuple[Scored, PlannedLabel | None]:
         """A group of the rendezvous, whose answers name no neighbors, and the label to ask for first."""
-        reply = await self._scorer.reply([group])
+        reply = await self._scorer.reply([group], step=claim.step)
         (belief,) = reply.beliefs
         choice = None if charge is None else self._label_requests.choice(claim, group, belief, charge)
         audit = None if choice is None else Drawn(choice.audits[0].rate, choice.audits[0].sample)

@@ -39,6 +39,8 @@ class Question:
     groups: tuple[ParsedGroup, ...]
     vectors: Vectors
     explain: bool
+    step: int | None = None
+    """The training step that the groups were sampled at."""
 
     @property
     def rollouts(self) -> int:
@@ -71,11 +73,11 @@ class Scorer:
             self._replies, settings.max_batch_rollouts, lambda question: question.rollouts
         )
 
-    async def reply(self, groups: Sequence[Group], explain: bool = False) -> Reply:
+    async def reply(self, groups: Sequence[Group], explain: bool = False, step: int | None = None) -> Reply:
         """Predictions for groups, from their texts on. Only while a model is served. Raises Unavailable once closed."""
         parsed = await asyncio.to_thread(_parsed, groups)
         vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
-        return await self._batcher.submit(Question(parsed, vectors, explain))
+        return await self._batcher.submit(Question(parsed, vectors, explain, step))
 
     async def close(self) -> None:
         """Finish the batch that runs, and end everyone who still waits with Unavailable."""
@@ -122,7 +124,8 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
             rows = slice(row, row + len(group.rollouts))
             row = rows.stop
             explained = why[rows] if why is not None and question.explain else None
-            belief = belief_about(group, probability[rows])
+            history = memory.history(filled(group.query.id))
+            belief = belief_about(group, probability[rows], history, question.step)
             beliefs.append(belief)
             known = belief.probability([rollout.label for rollout in group.rollouts]).tolist()
             scored.append(predictions(group, known, explained, settings))

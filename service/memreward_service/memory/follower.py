@@ -22,6 +22,7 @@ from memreward_proto.records import Domain, Experience, filled
 from memreward_service.arrays import Vectors
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_groups
+from memreward_service.groups.history import history_of
 from memreward_service.memory.memory import Memory, grown
 from memreward_service.memory.snapshot import write_snapshot
 from memreward_service.network.trained import ServingModel, states_of
@@ -142,6 +143,7 @@ class MemoryFollower:
             [Domain(filled(group.query.domain)) for group in groups],
             batch.query_vectors.numpy(),
             states,
+            list(map(history_of, groups)),
         )
         self.memory.version = version
 

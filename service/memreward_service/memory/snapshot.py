@@ -37,6 +37,9 @@ def write_snapshot(memory: Memory, folder: Path) -> None:
     with (made / "ids.jsonl").open("w") as file:
         for start in range(0, len(memory), IDS_A_LINE):
             file.write(json.dumps(memory.ids(start, start + IDS_A_LINE)) + "\n")
+    with (made / "histories.jsonl").open("w") as file:
+        for start in range(0, len(memory), IDS_A_LINE):
+            file.writelines(line + "\n" for line in memory.histories(start, start + IDS_A_LINE))
     manifest = {
         "store": memory.store,
         "encoder": memory.encoder,
@@ -96,7 +99,8 @@ def _read(folder: Path, memory: Memory, store: ExperienceStore) -> str | None:
     for domain, index in indexes.items():
         index.load(folder / domain)
     states = np.load(folder / "states.npy")
-    memory.restore(ids, states, indexes, manifest["version"], manifest["model_version"])
+    histories = (folder / "histories.jsonl").read_text().split("\n")[:-1]
+    memory.restore(ids, states, indexes, manifest["version"], manifest["model_version"], histories)
     return None
 
 

@@ -18,6 +18,7 @@ from memreward_service.engine.scorer import (
     named,
     reply_to,
 )  # fmt: skip
+from memreward_service.groups.history import history_of
 from memreward_service.memory.memory import Memory, NearQuery
 from memreward_service.network.attachment import AttachRule
 from memreward_service.network.trained import ServingModel, TrainedModel, states_of
@@ -44,7 +45,8 @@ def memory_of(groups: list[Group]) -> Memory:
     memory = Memory(DIMENSION, "hash", "store", 1000, use_gpu=False)
     batch = batch_of(groups)
     states = states_of(MODEL.trained, batch)
-    memory.put([g.query.id for g in groups], [g.query.domain for g in groups], batch.query_vectors.numpy(), states)
+    ids, domains = [g.query.id for g in groups], [g.query.domain for g in groups]
+    memory.put(ids, domains, batch.query_vectors.numpy(), states, [history_of(parsed(group)) for group in groups])
     memory.version = 3
     return memory
 

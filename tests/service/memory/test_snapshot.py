@@ -11,6 +11,7 @@ import pytest
 
 from memreward_proto.records import Domain, Group, Prediction
 from memreward_service.engine.scorer import Question, reply_to
+from memreward_service.groups.history import history_of
 from memreward_service.memory.index import QueryIndex
 from memreward_service.memory.memory import Memory
 from memreward_service.memory.snapshot import opened_memory, write_snapshot
@@ -45,7 +46,8 @@ def empty(store: ExperienceStore, encoder: str = "hash", exact_limit: int = 1000
 def add(memory: Memory, store: ExperienceStore, groups: list[Group]) -> None:
     memory.version = store.add_experience([experience_of(group) for group in groups]).version
     vectors, states = batch_of(groups).query_vectors.numpy(), states_of(MODEL.trained, batch_of(groups))
-    memory.put([g.query.id for g in groups], [g.query.domain for g in groups], vectors, states)
+    histories = [history_of(parsed(group)) for group in groups]
+    memory.put([g.query.id for g in groups], [g.query.domain for g in groups], vectors, states, histories)
     memory.model_version = MODEL.version
 
 

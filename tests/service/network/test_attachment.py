@@ -37,7 +37,7 @@ def test_serving_attaches_what_training_attached() -> None:
     vectors = vectors_of(texts)
     domains = [list(Domain)[i % 3] for i in range(60)]
     memory = Memory(DIMENSION, "hash", "store", exact_limit=1000)
-    memory.put(texts, domains, vectors, None)
+    memory.put(texts, domains, vectors, None, [()] * len(texts))
     numbers = torch.tensor([i % 3 for i in range(60)])
     for rule in (AttachRule(4, 0.1, True), AttachRule(4, 0.3, False)):
         trained = nearest(torch.from_numpy(vectors), numbers, torch.from_numpy(vectors), numbers, rule)

@@ -50,8 +50,8 @@ async def engine_probabilities(
     split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
 ) -> Probability:
     """(N,) probabilities of all asked rollouts, from a fresh engine that got `split.memory` and trained on it."""
-    async with _trained_engine(split, encoder, seed, epochs, progress) as engine:
-        scored = [await engine.score(groups) for groups in _requests(split.asked)]
+    async with trained_engine(split, encoder, seed, epochs, progress) as engine:
+        scored = [await engine.score(groups) for groups in requests(split.asked)]
     rollouts = (prediction for answer in scored for group in answer.groups for prediction in group.rollouts)
     return np.array([_probability(prediction) for prediction in rollouts])
 
@@ -60,26 +60,28 @@ async def engine_beliefs(
     split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
 ) -> list[GroupBelief]:
     """What such an engine believes of the asked groups before any of their labels."""
-    async with _trained_engine(split, encoder, seed, epochs, progress) as engine:
-        return [belief for groups in _requests(split.asked) for belief in await engine.beliefs(groups)]
+    async with trained_engine(split, encoder, seed, epochs, progress) as engine:
+        return [belief for groups in requests(split.asked) for belief in await engine.beliefs(groups)]
 
 
 @asynccontextmanager
-async def _trained_engine(
+async def trained_engine(
     split: Split, encoder: Encoder, seed: int, epochs: int | None, progress: Progress
 ) -> AsyncIterator[Engine]:
+    """A fresh engine that knows `split.memory` and was trained on it."""
     with tempfile.TemporaryDirectory(prefix="memreward-") as folder:
         engine = Engine(Settings(data_dir=Path(folder), seed=seed), encoder)
         await engine.start()
         try:
-            await _fill(engine, split.memory)
+            await fill(engine, split.memory)
             await _train(engine, epochs, progress)
             yield engine
         finally:
             await engine.stop()
 
 
-async def _fill(engine: Engine, memory: Sequence[Experience]) -> None:
+async def fill(engine: Engine, memory: Sequence[Experience]) -> None:
+    """Store `memory`, and wait until it is indexed."""
     for start in range(0, len(memory), INGEST_QUERIES):
         await engine.add_experience(memory[start : start + INGEST_QUERIES])
     await engine.caught_up()
@@ -96,7 +98,8 @@ async def _train(engine: Engine, epochs: int | None, progress: Progress) -> None
         raise kind(job.error.message)
 
 
-def _requests(asked: Sequence[Experience]) -> Iterator[list[Group]]:
+def requests(asked: Sequence[Experience]) -> Iterator[list[Group]]:
+    """The groups of `asked`, a request at a time."""
     for start in range(0, len(asked), ASKED_GROUPS):
         yield [
             Group(experience, experience.rollouts, str(place))

@@ -77,13 +77,19 @@ def figures(queries: Sequence[Experience], spent: Spending) -> dict[str, float]:
 def _planned(
     queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
 ) -> Spending:
-    """Half by agreement, then half by the network that was trained on it."""
+    known = plan_labels(queries, encoder, labels, seed, epochs, lambda share: progress(share / 2))
+    last = engine_probabilities(paid(queries, known), encoder, seed, epochs, lambda share: progress((1 + share) / 2))
+    return Spending(known, asyncio.run(last))
+
+
+def plan_labels(
+    queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
+) -> Known:
+    """Half of the `labels` planned by agreement, then half by the network that was trained on these."""
     known = [[False] * len(experience.rollouts) for experience in queries]
     spend(queries, _by_agreement(queries), known, labels // 2)
-    first = engine_beliefs(_split(queries, known), encoder, seed, epochs, lambda share: progress(share / 2))
-    spend(queries, asyncio.run(first), known, labels)
-    last = engine_probabilities(_split(queries, known), encoder, seed, epochs, lambda share: progress((1 + share) / 2))
-    return Spending(known, asyncio.run(last))
+    spend(queries, asyncio.run(engine_beliefs(paid(queries, known), encoder, seed, epochs, progress)), known, labels)
+    return known
 
 
 def _without_network(queries: Sequence[Experience], labels: int) -> Spending:
@@ -92,7 +98,7 @@ def _without_network(queries: Sequence[Experience], labels: int) -> Spending:
     known = [[False] * len(experience.rollouts) for experience in queries]
     spend(queries, beliefs, known, labels)
     probability = [
-        belief.probability(_labels(experience, seen)).tolist()
+        belief.probability(known_labels(experience, seen)).tolist()
         for belief, experience, seen in zip(beliefs, queries, known, strict=True)
     ]
     return Spending(known, flat(probability))
@@ -105,7 +111,7 @@ def _at_random(
     drawn = np.zeros(sizes.sum(), dtype=bool)
     drawn[np.random.default_rng(seed).permutation(len(drawn))[:labels]] = True
     known: Known = [part.tolist() for part in np.split(drawn, sizes.cumsum()[:-1])]
-    split = _split(queries, known)
+    split = paid(queries, known)
     return Spending(known, asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress)))
 
 
@@ -121,7 +127,7 @@ def spend(
     asked: list[tuple[int, int]] = []
     while (left := labels - _count(known)) > 0:
         groups = [
-            OpenGroup(filled(experience.id), belief, _labels(experience, seen))
+            OpenGroup(filled(experience.id), belief, known_labels(experience, seen))
             for experience, belief, seen in zip(queries, beliefs, known, strict=True)
         ]
         rate = audit_rate(groups, min(step, left), audit_share)
@@ -135,10 +141,10 @@ def spend(
     return asked
 
 
-def _split(queries: Sequence[Experience], known: Known) -> Split:
-    """Memory and the asked groups have the labels that are known."""
-    paid = tuple(only_labels(experience, seen) for experience, seen in zip(queries, known, strict=True))
-    return Split(paid, paid, (), (), 0.0)
+def paid(queries: Sequence[Experience], known: Known) -> Split:
+    """What `known` labels make: memory and the asked groups have the labels that are known."""
+    memory = tuple(only_labels(experience, seen) for experience, seen in zip(queries, known, strict=True))
+    return Split(memory, memory, (), (), 0.0)
 
 
 def _by_agreement(queries: Sequence[Experience]) -> list[GroupBelief]:
@@ -146,7 +152,8 @@ def _by_agreement(queries: Sequence[Experience]) -> list[GroupBelief]:
     return [belief_about(group, agreement_probability(group)) for group in parsed]
 
 
-def _labels(experience: Experience, known: Sequence[bool]) -> list[float | None]:
+def known_labels(experience: Experience, known: Sequence[bool]) -> list[float | None]:
+    """The labels of its rollouts that are paid for."""
     return [stored.label if seen else None for stored, seen in zip(experience.rollouts, known, strict=True)]
 
 
