@@ -58,7 +58,8 @@ def label_set(
 def evaluate(
     file: ExistingFile,
     regime: Annotated[
-        Literal["queries", "rollouts"], typer.Option(help="What the label budget buys: queries or rollouts.")
+        Literal["queries", "rollouts", "epochs"],
+        typer.Option(help="What the label budget buys: queries, rollouts, or rollouts of a first epoch."),
     ] = "queries",
     budget: Annotated[float, typer.Option(min=0, max=1, help="Share of the labels that may be spent.")] = 0.2,
     seeds: Annotated[int, typer.Option(min=1, help="Independent splits; means and spread are over these.")] = 3,
@@ -90,6 +91,7 @@ def evaluate(
       memreward evaluate rollouts.jsonl --regime rollouts --planner --budget 0.17
       memreward evaluate rollouts.jsonl --regime rollouts --planner --curve --seeds 1
       memreward evaluate rollouts.jsonl --trust
+      memreward evaluate rollouts.jsonl --regime epochs --budget 0.17
     """
     with needs_extra("service"):
         from memreward_trainer.evaluation.command import evaluate as measure

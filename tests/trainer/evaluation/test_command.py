@@ -10,7 +10,8 @@ from memreward_client.files.rollouts import FileQuery, FileRollout, write_rollou
 from memreward_proto.errors import InvalidArgument
 from memreward_service.demo.rollouts import draw_rollouts
 from memreward_trainer.bench.command import bench
-from memreward_trainer.evaluation.command import evaluate, means
+from memreward_trainer.evaluation.command import evaluate
+from memreward_trainer.evaluation.tables import means
 
 DATA = Path(__file__).parents[4] / "shared" / "data"
 

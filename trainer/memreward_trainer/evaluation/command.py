@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
-import statistics
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from memreward_proto.errors import InvalidArgument
 from memreward_proto.records import Experience
@@ -23,71 +20,31 @@ from memreward_service.groups.batch import parse_groups
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 from memreward_trainer.evaluation.comparison import compared
-from memreward_trainer.evaluation.curve import BUDGETS, draw_curve
+from memreward_trainer.evaluation.curve import BUDGETS, draw_curve, draw_epochs
+from memreward_trainer.evaluation.epochs import Epoch, many_epochs, two_epochs
 from memreward_trainer.evaluation.planned_labels import spendings
 from memreward_trainer.evaluation.program_behaviour import SandboxRunner, needs_behaviour, with_behaviour
 from memreward_trainer.evaluation.splits import labelled_queries, queries_split, rollouts_split
 from memreward_trainer.evaluation.stored_encoder import CACHE_FOLDER, StoredEncoder
-from memreward_trainer.evaluation.trust_check import DRAWS, LABELS, trust_figures
+from memreward_trainer.evaluation.tables import (
+    COMPARED,
+    PLANNED,
+    TRUSTED,
+    TWO_EPOCHS,
+    Figures,
+    Kind,
+    epochs_table,
+    figures_table,
+    means,
+)
+from memreward_trainer.evaluation.trust_check import trust_figures
 
 SPLITS = {"queries": queries_split, "rollouts": rollouts_split}
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What a comparison shows: metric -> title of its column, and the metric of its curve."""
-
-    columns: dict[str, str]
-    caption: str
-    headline: str
-    headline_name: str
-
-
-COMPARED = Kind(
-    {
-        "auc": "AUC",
-        "within_group_auc": "in-group AUC",
-        "accuracy": "accuracy",
-        "false_positive_rate": "FPR",
-        "calibration_error": "ECE",
-    },
-    "in-group AUC: among the rollouts of one query; FPR: share of the wrong rollouts that are rewarded; "
-    "ECE: expected calibration error.",
-    "accuracy",
-    "rewards right, of rollouts without a label",
-)
-PLANNED = Kind(
-    {
-        "right": "right",
-        "false_positive_rate": "FPR",
-        "false_negative_rate": "FNR",
-        "auc": "AUC",
-        "labels_spent": "labels",
-    },
-    "right, FPR and FNR: rewards of all rollouts, labelled ones included; AUC: of those without a label; labels: "
-    "spent. The planner stops where no label is expected to change a reward.",
-    "right",
-    "rewards right",
-)
-
-TRUSTED = Kind(
-    {
-        "auc": "AUC",
-        "false_positive_rate": "FPR",
-        "false_negative_rate": "FNR",
-        "audited": "audited",
-        "given": "given",
-    },
-    f"{LABELS:.0%} of the rollouts that arrive after training are labelled, {DRAWS} times anew: by chance, of whole "
-    "groups, or asked for by the planner. Truth and estimate are of the predicted rewards; width: of the 95% interval; "
-    "holds: share of the draws whose interval holds the truth; audited: rollouts that the estimate rests on; given: "
-    "share of the draws in which these are enough for one.",
-    "auc",
-    "AUC",
-)
-
-Figures = dict[str, dict[str, float]]
-"""Metrics by method."""
+EPOCHS = "epochs"
+Reached = Callable[[float], None]
+Found = TypeVar("Found")
 
 
 def evaluate(
@@ -104,8 +61,10 @@ def evaluate(
     by default memreward-evaluate-<file>-<regime>.json in the current folder.
     Raises InvalidArgument, NotEnoughLabels, RolloutFileError.
     """
-    if regime not in SPLITS:
-        raise InvalidArgument(f"--regime {regime!r} is unknown: use {' or '.join(SPLITS)}.", field="regime")
+    if regime not in (*SPLITS, EPOCHS):
+        raise InvalidArgument(f"--regime {regime!r} is unknown: use {', '.join((*SPLITS, EPOCHS))}.", field="regime")
+    if regime == EPOCHS and (planner or curve or trust):
+        raise InvalidArgument("--regime epochs has a planner and a curve of its own: leave the other options out.")
     if planner and regime != "rollouts":
         raise InvalidArgument("--planner chooses single rollouts: use it with --regime rollouts.", field="planner")
     if trust and (regime != "queries" or planner or curve):
@@ -122,6 +81,10 @@ def evaluate(
     console, cache = Console(), (data_dir or CACHE_FOLDER).expanduser()
     queries = _compared_by_behaviour(queries, cache, console) if behaviour else queries
     what = f"{file.name}: {len(queries)} queries, {count} rollouts; regime {regime}"
+    target = output or Path(f"memreward-evaluate-{file.name.split('.')[0]}-{regime}.json")
+    if regime == EPOCHS:
+        _evaluate_epochs(queries, what, budget, seeds, cache, epochs, target, console)
+        return
     kind = TRUSTED if trust else PLANNED if planner else COMPARED
     points = []
     for share in BUDGETS if curve else (budget,):
@@ -129,7 +92,6 @@ def evaluate(
         title = f"{what}, {share:.0%} of the labels; mean ± spread of {seeds} seeds"
         console.print(figures_table(title, runs, kind))
         points.append((share, runs))
-    target = output or Path(f"memreward-evaluate-{file.name.split('.')[0]}-{regime}.json")
     facts = {
         "file": file.name, "regime": regime, "planner": planner, "trust": trust, "queries": len(queries),
         "rollouts": count, "rollouts_a_query": rollouts, "policies": policies,
@@ -148,27 +110,60 @@ def _runs(
     epochs: int | None, console: Console,
 ) -> list[Figures]:  # fmt: skip
     """Figures of every seed, with progress."""
+
+    def run(encoder: StoredEncoder, seed: int, reached: Reached) -> Figures:
+        if kind is PLANNED:
+            return spendings(queries, encoder, budget, seed, epochs, reached)
+        if kind is TRUSTED:
+            return trust_figures(queries, encoder, budget, seed, epochs, reached)
+        return compared(SPLITS[regime](queries, budget, seed), encoder, seed, epochs, reached)
+
+    return _of_seeds(queries, f"{budget:.0%} of the labels", seeds, cache, console, run)
+
+
+def _of_seeds(
+    queries: Sequence[Experience], what: str, seeds: int, cache: Path, console: Console,
+    run: Callable[[StoredEncoder, int, Reached], Found],
+) -> list[Found]:  # fmt: skip
+    """What `run` finds with every seed, with progress."""
     store = ExperienceStore(f"sqlite:///{cache / 'embeddings.sqlite3'}")
     settings = Settings()
     encoder = StoredEncoder(
         SentenceEncoder(settings.embedding_model, settings.device, settings.embedding_batch_size), store
     )
     texts = [text for group in parse_groups([(e, e.rollouts) for e in queries]) for text in group.texts]
-    runs: list[Figures] = []
+    runs: list[Found] = []
     with _bars(console) as bars:
         embedding = bars.add_task("embedding texts (kept for the next run)", total=len(set(texts)))
         encoder.warm(texts, lambda done: bars.advance(embedding, done))
         for seed in range(seeds):
-            bar = bars.add_task(f"{budget:.0%} of the labels, seed {seed + 1} of {seeds}: training", total=1.0)
-            reached = partial(_reached, bars, bar)
-            if kind is PLANNED:
-                runs.append(spendings(queries, encoder, budget, seed, epochs, reached))
-            elif kind is TRUSTED:
-                runs.append(trust_figures(queries, encoder, budget, seed, epochs, reached))
-            else:
-                runs.append(compared(SPLITS[regime](queries, budget, seed), encoder, seed, epochs, reached))
+            bar = bars.add_task(f"{what}, seed {seed + 1} of {seeds}", total=1.0)
+            runs.append(run(encoder, seed, partial(_reached, bars, bar)))
     store.close()
     return runs
+
+
+def _evaluate_epochs(
+    queries: Sequence[Experience], what: str, budget: float, seeds: int, cache: Path, epochs: int | None,
+    target: Path, console: Console,
+) -> None:  # fmt: skip
+    """Regime epochs: two tables, JSON, and a picture."""
+
+    def run(encoder: StoredEncoder, seed: int, reached: Reached) -> tuple[Figures, list[Epoch]]:
+        two = two_epochs(queries, encoder, budget, seed, epochs, lambda share: reached(share / 2))
+        return two, many_epochs(queries, encoder, budget, seed, epochs, lambda share: reached((1 + share) / 2))
+
+    runs = _of_seeds(queries, f"epochs, {budget:.0%} of the labels of the first", seeds, cache, console, run)
+    two, many = [one for one, _ in runs], [other for _, other in runs]
+    title = f"{what}, two epochs, {budget:.0%} of the labels of the first; mean ± spread of {seeds} seeds"
+    console.print(figures_table(title, two, TWO_EPOCHS))
+    console.print(epochs_table(f"{what}, {len(many[0])} epochs; means of {seeds} seeds", many))
+    facts = {"regime": EPOCHS, "budget": budget, "queries": len(queries), "two_epochs": two, "mean": means(two)}
+    epochs_json = [[asdict(epoch) for epoch in run] for run in many]
+    target.write_text(json.dumps(facts | {"many_epochs": epochs_json}, indent=2) + "\n")
+    console.print(f"Written to {target}.")
+    draw_epochs(target.with_suffix(".png"), what, many)
+    console.print(f"Drawn in {target.with_suffix('.png')}.")
 
 
 def _compared_by_behaviour(queries: list[Experience], cache: Path, console: Console) -> list[Experience]:
@@ -188,30 +183,3 @@ def _bars(console: Console) -> Progress:
 
 def _reached(bars: Progress, bar: TaskID, share: float) -> None:
     bars.update(bar, completed=share)
-
-
-def means(runs: Sequence[Figures]) -> dict[str, dict[str, dict[str, float]]]:
-    """By method and metric: mean and spread (sample standard deviation) over the runs that have it."""
-    return {
-        method: {
-            metric: {"mean": statistics.mean(values), "spread": statistics.stdev(values) if len(values) > 1 else 0.0}
-            for metric in runs[0][method]
-            if (values := [run[method][metric] for run in runs if metric in run[method]])
-        }
-        for method in runs[0]
-    }
-
-
-def figures_table(title: str, runs: Sequence[Figures], kind: Kind) -> Table:
-    """Methods by the columns of `kind`; a figure that is not defined is a dash."""
-    table = Table(title=title, title_justify="left", caption=kind.caption, caption_justify="left", box=SIMPLE_HEAD)
-    table.padding, table.pad_edge = (0, 1, 0, 0), False
-    for name in ("mean±spread", *kind.columns.values()):
-        table.add_column(name, no_wrap=True)
-    for method, figures in means(runs).items():
-        table.add_row(method, *(_cell(figures.get(metric)) for metric in kind.columns))
-    return table
-
-
-def _cell(figure: dict[str, Any] | None) -> str:
-    return "-" if figure is None else f"{figure['mean']:.3f}±{figure['spread']:.3f}".replace("±0.", "±.")
