@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     snapshot_seconds: float = Field(60.0, gt=0)
     """How often a changed memory is snapshotted to disk."""
 
+    without_model: Literal["agreement", "refuse"] = "agreement"
+    """Before a network is trained. agreement: predict from the agreement of the group, its labels and what memory knows
+    of the query. refuse: answer model_not_trained."""
     reward_mode: Literal["threshold", "soft"] = "threshold"
     """threshold: reward 1 where probability >= threshold, else 0. soft: the probability itself."""
     threshold: float = Field(0.5, gt=0, lt=1)

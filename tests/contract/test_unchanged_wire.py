@@ -24,6 +24,7 @@ STORED_AS_SENT = (
     "A stored query is the record that is sent, so its ids and domain have the type that they have in a request."
 )
 ALONE = "A rollout that cannot be read is invalid, or not stored, alone, and its answer says why."
+AGREEMENT = "Before a network is trained, rewards come from agreement, labels and history."
 PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
@@ -49,6 +50,9 @@ WANTED_IN_JSON: dict[str, str] = {
     "POST /get_reward 200.scores[]": ALONE,
     "POST /verify 200 application/json": ALONE,
     "POST /verify 200.memreward_result.reason": ALONE,
+    "POST /v1/rewards 200.groups[].rollouts[].source": AGREEMENT,
+    "POST /v1/rollouts 200.source": AGREEMENT,
+    "POST /verify 200.memreward_result.source": AGREEMENT,
     "POST /v1/experience 409 application/json": PLAIN,
     "POST /v1/rollouts 409 application/json": PLAIN,
     "POST /v1/rollouts body.step description": PLAIN,

@@ -30,10 +30,12 @@ class Status(StrEnum):
 
 
 class Source(StrEnum):
-    """Where a reward comes from: a true label, or the graph neural network."""
+    """Where a reward comes from: a true label, the graph neural network, or, before one is trained, the agreement of
+    the group with its labels and what memory knows of the query."""
 
     LABEL = "label"
     GNN = "gnn"
+    AGREEMENT = "agreement"
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,52 +2,56 @@
 
 from __future__ import annotations
 
-from memreward_proto.records import Explanation, Prediction, Source, Status
+from memreward_proto.records import Explanation, Prediction, Rollout, Source, Status
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.groups.batch import ParsedGroup
-from memreward_service.groups.features import FEATURES
 from memreward_service.settings import Settings
 
 
-def predictions(
-    group: ParsedGroup, probability: list[float], features: list[list[float]] | None, settings: Settings
+def rewards_of(
+    group: ParsedGroup, belief: GroupBelief, source: Source, known: bool, explain: bool, settings: Settings
 ) -> tuple[Prediction, ...]:
-    """One prediction a rollout, in order. `features` (n, F) are given where an explanation was asked for."""
-    explained = [
-        _explanation(group, index, features[index]) if features is not None else None
-        for index in range(len(group.rollouts))
-    ]
+    """One prediction a rollout, in order; `source` says what predicted.
+
+    `known`: the group is like something that was seen, or has siblings that agree or not. Else, and without a label,
+    there is nothing to go by, and the predictions are abstentions.
+    """
+    labels = [rollout.label for rollout in group.rollouts]
+    unknown = not known and not belief.evidence(labels).any()
     return tuple(
-        _prediction(rollout.response, rollout.label, value, explanation, settings)
-        for rollout, value, explanation in zip(group.rollouts, probability, explained, strict=True)
+        _prediction(rollout, value, _explanation(group, index) if explain else None, source, unknown, settings)
+        for index, (rollout, value) in enumerate(zip(group.rollouts, belief.probability(labels).tolist(), strict=True))
     )
 
 
 def _prediction(
-    response: str, label: float | None, probability: float, explanation: Explanation | None, settings: Settings
-) -> Prediction:
+    rollout: Rollout, probability: float, explanation: Explanation | None, source: Source, unknown: bool,
+    settings: Settings,
+) -> Prediction:  # fmt: skip
     """A known label is its own reward. A blank response is invalid: nothing was answered that could be right."""
-    if label is not None:
-        return Prediction(label, label, Status.OK, Source.LABEL, explanation)
-    if not response.strip():
+    if rollout.label is not None:
+        return Prediction(rollout.label, rollout.label, Status.OK, Source.LABEL, explanation)
+    if not rollout.response.strip():
         return Prediction(None, None, Status.INVALID, None, explanation)
-    if abs(probability - settings.threshold) < settings.abstain_margin:
+    if unknown or abs(probability - settings.threshold) < settings.abstain_margin:
         return Prediction(None, probability, Status.ABSTAIN, None, explanation)
     soft = settings.reward_mode == "soft"
     reward = probability if soft else float(probability >= settings.threshold)
-    return Prediction(reward, probability, Status.OK, Source.GNN, explanation)
+    return Prediction(reward, probability, Status.OK, source, explanation)
 
 
-def _explanation(group: ParsedGroup, index: int, features: list[float]) -> Explanation:
+def _explanation(group: ParsedGroup, index: int) -> Explanation:
     parsed, key = group.parsed[index], group.parsed[index].answer_key
-    siblings = [
-        rollout.label
-        for place, (rollout, other) in enumerate(zip(group.rollouts, group.parsed, strict=True))
-        if place != index and key is not None and other.answer_key == key and rollout.label is not None
+    same = [
+        place
+        for place, other in enumerate(group.parsed)
+        if place == index or (key is not None and other.answer_key == key)
     ]
+    labels = [label for place in same if place != index and (label := group.rollouts[place].label) is not None]
     return Explanation(
         answer=parsed.answer,
         answer_key=key or "",
-        agreement=features[FEATURES.index("share")],
-        same_key_right=sum(label >= 0.5 for label in siblings),
-        same_key_wrong=sum(label < 0.5 for label in siblings),
+        agreement=len(same) / len(group.parsed),
+        same_key_right=sum(label >= 0.5 for label in labels),
+        same_key_wrong=sum(label < 0.5 for label in labels),
     )

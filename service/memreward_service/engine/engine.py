@@ -19,7 +19,6 @@ from pathlib import Path
 import torch
 from cachetools import LRUCache
 
-from memreward_proto.errors import ModelNotTrained
 from memreward_proto.records import (
     Domain,
     Experience,
@@ -53,8 +52,8 @@ from memreward_service.embedding.embedder import Embedder
 from memreward_service.embedding.encoder import Encoder, SentenceEncoder, resolved_device
 from memreward_service.engine.admission import Admission
 from memreward_service.engine.late_labels import LateLabels
-from memreward_service.engine.planning import LabelPlanning, beliefs_by_agreement
-from memreward_service.engine.scorer import Reply, Scorer, named, scored_groups
+from memreward_service.engine.planning import LabelPlanning
+from memreward_service.engine.scorer import AGREEMENT, Reply, Scorer, named, scored_groups
 from memreward_service.engine.serving import Serving
 from memreward_service.groups.batch import parse_group
 from memreward_service.labels.requests import LabelRequests
@@ -122,7 +121,9 @@ class Engine:
             self._settings, self._store, self._embedder, self._registry, self._follower, self._encoder.revision,
             self._device,
         )  # fmt: skip
-        self._serving = Serving(self._registry, self._follower, self._encoder.revision, self._device)
+        self._serving = Serving(
+            self._registry, self._follower, self._encoder.revision, self._device, self._settings.without_model
+        )
         self._running = True
 
     def end_waiting(self) -> None:
@@ -178,16 +179,12 @@ class Engine:
         Before a model is trained it goes by agreement alone: nothing can be learned without first labels. Raises
         Overloaded, and Unavailable while the model is being loaded or the database is away.
         """
+        self._serving.check_opened()
         with self._admission.permit():
-            try:
-                self._serving.check_ready()
-            except ModelNotTrained:
-                beliefs = await asyncio.to_thread(beliefs_by_agreement, groups, self._follower.memory.history)
-                versions: tuple[str | None, int] = None, self._follower.memory.version
-            else:
-                reply = await self._scorer.reply(groups)
-                beliefs, versions = reply.beliefs, (reply.model_version, reply.memory_version)
-            return LabelPlan(*versions, *await self._planning.plan(groups, beliefs, budget, charge))
+            reply = await self._scorer.reply(groups)
+            planned = await self._planning.plan(groups, reply.beliefs, budget, charge)
+        version = None if reply.model_version == AGREEMENT else reply.model_version
+        return LabelPlan(version, reply.memory_version, *planned)
 
     async def label_spending(self, run_id: str) -> LabelSpending:
         """What a run has been asked for so far; nothing for a run that is not known."""

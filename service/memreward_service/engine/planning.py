@@ -6,12 +6,10 @@ labels/planner.py chooses, labels/audit.py draws the sample that trust is measur
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from memreward_proto.records import Group, LabelCharge, PlannedLabel, SampledRollout, filled
-from memreward_service.belief.posterior import GroupBelief, agreement_probability, belief_about
-from memreward_service.groups.batch import parse_groups
-from memreward_service.groups.history import QueryHistory
+from memreward_proto.records import Group, LabelCharge, PlannedLabel, SampledRollout
+from memreward_service.belief.posterior import GroupBelief
 from memreward_service.labels.audit import NO_AUDIT, PlannedAudits
 from memreward_service.labels.planner import LabelChoice, audit_rate, audit_sample, label_plan, open_group, with_audit
 from memreward_service.labels.requests import LabelRequests
@@ -57,9 +55,3 @@ class LabelPlanning:
         choice = label_plan(asked, budget)
         self._audits.keep(groups, choice.audits)
         return choice, audit_sample(asked)
-
-
-def beliefs_by_agreement(groups: Sequence[Group], history: Callable[[str], QueryHistory]) -> tuple[GroupBelief, ...]:
-    """What is believed of groups before any model is trained. `history`: what became of the answers of a query."""
-    parsed = parse_groups([(group.query, group.rollouts) for group in groups])
-    return tuple(belief_about(group, agreement_probability(group), history(filled(group.query.id))) for group in parsed)

@@ -18,11 +18,11 @@ import numpy as np
 import torch
 
 from memreward_proto.errors import Internal
-from memreward_proto.records import Domain, Group, Neighbor, Prediction, Scored, ScoredGroup, filled
+from memreward_proto.records import Domain, Group, Neighbor, Prediction, Scored, ScoredGroup, Source, filled
 from memreward_service.arrays import Vectors
 from memreward_service.batching import Batcher
-from memreward_service.belief.posterior import GroupBelief, belief_about
-from memreward_service.belief.rewards import predictions
+from memreward_service.belief.posterior import GroupBelief, agreement_probability, belief_about
+from memreward_service.belief.rewards import rewards_of
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.groups.batch import ParsedGroup, group_batch, parse_groups
 from memreward_service.memory.follower import MemoryFollower
@@ -30,6 +30,9 @@ from memreward_service.memory.memory import Memory, NearQuery
 from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import ServingModel
 from memreward_service.settings import Settings
+
+AGREEMENT = "agreement"
+"""What answers have for a model version before a model is trained."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,13 @@ class Scorer:
         )
 
     async def reply(self, groups: Sequence[Group], explain: bool = False, step: int | None = None) -> Reply:
-        """Predictions for groups, from their texts on. Only while a model is served. Raises Unavailable once closed."""
+        """Predictions for groups, from their texts on; before a model is served, by agreement. Raises Unavailable once
+        closed."""
         parsed = await asyncio.to_thread(_parsed, groups)
+        if self._follower.serving is None:
+            return await asyncio.to_thread(
+                agreement_reply, parsed, self._follower.memory, self._settings, explain, step
+            )
         vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
         return await self._batcher.submit(Question(parsed, vectors, explain, step))
 
@@ -109,31 +117,42 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
     )
     with torch.inference_mode():
         graph = experience_graph(batch)
-        features = graph["answer"].features
         logits = model.trained.network(graph, memory.attachment(near))
         calibrated = model.trained.calibration.probability(logits)
     if not (logits.isfinite() & calibrated.isfinite()).all():
         raise Internal("The model gave what is not a finite number: no reward is answered from it.")
     probability = calibrated.tolist()
-    wants_why = any(question.explain for question in questions)
-    why = features.tolist() if wants_why else None
     replies, group_at, row = [], 0, 0
     for question in questions:
-        scored, beliefs = [], []
-        for group in question.groups:
-            rows = slice(row, row + len(group.rollouts))
-            row = rows.stop
-            explained = why[rows] if why is not None and question.explain else None
-            history = memory.history(filled(group.query.id))
-            belief = belief_about(group, probability[rows], history, question.step)
-            beliefs.append(belief)
-            known = belief.probability([rollout.label for rollout in group.rollouts]).tolist()
-            scored.append(predictions(group, known, explained, settings))
         places = slice(group_at, group_at + len(question.groups))
         group_at = places.stop
+        beliefs, scored = [], []
+        for group, found in zip(question.groups, near[places], strict=True):
+            rows = slice(row, row + len(group.rollouts))
+            row = rows.stop
+            belief = _belief(group, probability[rows], memory, question.step)
+            beliefs.append(belief)
+            known = bool(found) or len(group.rollouts) > 1
+            scored.append(rewards_of(group, belief, Source.GNN, known, question.explain, settings))
         near_groups = tuple(map(tuple, near[places]))
         replies.append(Reply(model.version, memory.version, tuple(scored), near_groups, tuple(beliefs)))
     return replies
+
+
+def agreement_reply(
+    groups: Sequence[ParsedGroup], memory: Memory, settings: Settings, explain: bool, step: int | None
+) -> Reply:
+    """Predictions before a model is trained: from the agreement of each group, its labels and its history."""
+    beliefs = tuple(_belief(group, agreement_probability(group), memory, step) for group in groups)
+    scored = tuple(
+        rewards_of(group, belief, Source.AGREEMENT, len(group.rollouts) > 1, explain, settings)
+        for group, belief in zip(groups, beliefs, strict=True)
+    )
+    return Reply(AGREEMENT, memory.version, scored, ((),) * len(groups), beliefs)
+
+
+def _belief(group: ParsedGroup, probability: Sequence[float], memory: Memory, step: int | None) -> GroupBelief:
+    return belief_about(group, probability, memory.history(filled(group.query.id)), step)
 
 
 def scored_groups(groups: Sequence[Group], reply: Reply, texts: Mapping[str, str]) -> Scored:

@@ -22,19 +22,24 @@ from memreward_service.training.registry import ModelRegistry
 LOADING_RETRY_SECONDS = 1.0
 """After how many seconds a caller who came while the model is being loaded should come back."""
 
+LOADING = "The model is being loaded and memory brought up to date: try again in a moment."
+
 _log = logging.getLogger(__name__)
 
 
 class Serving:
     """Loads models and has the follower serve them. Lives on the event loop that it was made on."""
 
-    def __init__(self, registry: ModelRegistry, follower: MemoryFollower, encoder: str, device: torch.device) -> None:
+    def __init__(
+        self, registry: ModelRegistry, follower: MemoryFollower, encoder: str, device: torch.device, without_model: str
+    ) -> None:
         """Begins to open the active model, then to follow the store. `encoder` is the revision of the embedding weights
-        that are loaded, `device` where networks are served."""
+        that are loaded, `device` where networks are served; `without_model` as Settings has it."""
         self._registry = registry
         self._follower = follower
         self._encoder = encoder
         self._device = device
+        self._without_model = without_model
         self._refused: str | None = None
         self._opening = asyncio.create_task(self._open(), name="open-model")
 
@@ -48,23 +53,28 @@ class Serving:
         await self.opened()
 
     def ready(self) -> str | None:
-        """None when a model answers; else one sentence that says what is missing and what to do."""
+        """None when rewards are answered; else one sentence that says what is missing and what to do."""
         if self._follower.serving is not None:
             return None
         if not self._opening.done():
-            return "The model is being loaded and memory brought up to date: try again in a moment."
+            return LOADING
+        if self._without_model == "agreement":
+            return self._refused
         return self._refused or (
             "No model is trained yet: add experience with labels (POST /v1/experience), "
             "then train (POST /v1/training, or `memreward train`)."
         )
 
+    def check_opened(self) -> None:
+        """Raises Unavailable while the model is being loaded, which passes."""
+        if self._follower.serving is None and not self._opening.done():
+            raise Unavailable(LOADING, retry_after=LOADING_RETRY_SECONDS)
+
     def check_ready(self) -> None:
         """Raises Unavailable while the model is being loaded, which passes, and ModelNotTrained where there is none."""
-        if (missing := self.ready()) is None:
-            return
-        if not self._opening.done():
-            raise Unavailable(missing, retry_after=LOADING_RETRY_SECONDS)
-        raise ModelNotTrained(missing)
+        self.check_opened()
+        if (missing := self.ready()) is not None:
+            raise ModelNotTrained(missing)
 
     async def activate(self, version: str) -> ModelInfo:
         """Serve a kept version, and make it the active one. Raises NotFound, and Conflict for a model of other

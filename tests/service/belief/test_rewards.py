@@ -2,20 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
 from memreward_proto.records import Domain, Explanation, Prediction, Query, Rollout, Source, Status
-from memreward_service.belief.rewards import predictions
-from memreward_service.groups.batch import ParsedGroup, group_batch, parse_group
-from memreward_service.groups.features import rollout_features
+from memreward_service.arrays import Floats
+from memreward_service.belief.posterior import GroupBelief
+from memreward_service.belief.rewards import rewards_of
+from memreward_service.groups.batch import ParsedGroup, parse_group
 from memreward_service.settings import Settings
-from service.hash_encoder import vectors_of
+
+
+class Believed(GroupBelief):
+    """A belief that stays what it is."""
+
+    def __init__(self, probability: list[float], evidence: float = 0.0) -> None:
+        super().__init__(probability, [None] * len(probability), past={})
+        self._said, self._evidence = np.array(probability), np.full(len(probability), evidence)
+
+    def probability(self, _labels: Sequence[float | None]) -> Floats:
+        return self._said
+
+    def evidence(self, _labels: Sequence[float | None]) -> Floats:
+        return self._evidence
 
 
 def rewarded(rollouts: list[Rollout], probability: list[float], **settings: Any) -> tuple[Prediction, ...]:
-    return predictions(group_of(rollouts), probability, None, Settings(**settings))
+    return rewards_of(group_of(rollouts), Believed(probability), Source.GNN, True, False, Settings(**settings))
 
 
 def group_of(rollouts: list[Rollout]) -> ParsedGroup:
@@ -65,9 +81,8 @@ def test_an_explanation_counts_the_labels_of_those_who_agree() -> None:
             Rollout("e", answer="", answer_key=""),
         ]
     )
-    batch = group_batch([group], vectors_of(group.texts))
-    features = rollout_features(batch).tolist()
-    found = [p.explanation for p in predictions(group, [0.5] * 5, features, Settings())]
+    explained = rewards_of(group, Believed([0.5] * 5), Source.GNN, True, True, Settings())
+    found = [prediction.explanation for prediction in explained]
     share = pytest.approx(0.6)
     assert found == [
         Explanation("Seven", "seven", share, same_key_right=0, same_key_wrong=1),
@@ -76,3 +91,12 @@ def test_an_explanation_counts_the_labels_of_those_who_agree() -> None:
         Explanation("eight", "eight", pytest.approx(0.2), same_key_right=0, same_key_wrong=0),
         Explanation("", "", pytest.approx(0.2), same_key_right=0, same_key_wrong=0),
     ]
+
+
+@pytest.mark.parametrize(
+    ("known", "evidence", "status"), [(False, 0.0, "abstain"), (False, 1.0, "ok"), (True, 0.0, "ok")]
+)
+def test_with_nothing_to_go_by_it_abstains(known: bool, evidence: float, status: str) -> None:
+    (found,) = rewards_of(group_of([Rollout("4")]), Believed([0.09], evidence), Source.GNN, known, False, Settings())
+    assert (found.status, found.probability) == (status, 0.09)
+    assert (found.reward is None) == (status == "abstain")

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from memreward_proto.errors import Conflict, ModelNotTrained, NotEnoughLabels, NotFound, Unavailable
-from memreward_proto.records import (
-    JobStatus,
-    TrainingOptions,
-)  # fmt: skip
+from memreward_proto.records import Domain, Group, JobStatus, Query, Rollout, Source, Status, TrainingOptions
 from memreward_service.engine import serving as serving_module
 from memreward_service.store import ExperienceStore
 from memreward_service.training.registry import ModelRegistry
@@ -25,6 +23,7 @@ from service.empty_engines import (
     save_model,
     save_older_model,
     sent_alone,
+    submitted,
 )
 from service.engines import StartEngine
 from service.hash_encoder import HashEncoder
@@ -32,8 +31,27 @@ from service.rendezvous.replicas import metric
 from service.waiting import until
 
 
-async def test_before_the_first_model_it_says_what_to_do(begin: StartEngine) -> None:
+async def test_before_the_first_model_it_predicts_from_agreement_and_labels(begin: StartEngine) -> None:
     engine = await begin()
+    await until(lambda: engine.ready() is None)
+    responses = ("It is 4.", "Sum: the answer is 4.", "So the answer is 4.", "The answer is 5.", " ")
+    group = Group(Query("2 + 2?", "sum", Domain.MATH), tuple(map(Rollout, responses)), "g")
+    alone = Group(Query("3 + 3?", "other", Domain.MATH), (Rollout("The answer is 6."),), "h")
+    scored = await engine.score([group, alone])
+    assert scored.model_version == "agreement"
+    assert [found.reward for found in scored.groups[0].rollouts] == [1.0, 1.0, 1.0, 0.0, None]
+    assert {found.source for found in scored.groups[0].rollouts[:4]} == {Source.AGREEMENT}
+    assert scored.groups[1].rollouts[0].status is Status.ABSTAIN, "nobody agrees or disagrees with a rollout alone"
+    labelled = replace(group, rollouts=(replace(group.rollouts[0], label=0.0), *group.rollouts[1:]))
+    (told,) = (await engine.score([labelled])).groups
+    assert told.rollouts[1].reward == 0.0
+    together = await submitted(engine, NEW[0])
+    assert {answer.model_version for answer in together} == {"agreement"}
+    assert {answer.source for answer in together} == {Source.AGREEMENT}
+
+
+async def test_a_service_that_is_to_refuse_says_what_to_do(begin: StartEngine) -> None:
+    engine = await begin(without_model="refuse")
     await until(lambda: "being loaded" not in (engine.ready() or ""))
     sentence = engine.ready()
     assert sentence is not None
@@ -138,7 +156,7 @@ async def test_a_job_fails_with_a_sentence_and_the_next_one_may_start(
     assert error is not None
     assert error.code == "internal"
     assert "secret" not in error.message
-    assert engine.ready() is not None
+    assert await engine.models() == []
     job = await engine.start_training(TrainingOptions())
     assert await ended(engine, job.job_id) is JobStatus.SUCCEEDED
 
