@@ -3,4 +3,4 @@
 READ FIRST: comparison.py (one split, every method), then command.py (what is printed).
 """
 
-__all__ = ["command", "stored_encoder"]
+__all__ = ["answers", "command", "stored_encoder"]
