@@ -81,7 +81,11 @@ def many_epochs(
     queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
 ) -> list[Epoch]:
     """Epoch after epoch. `budget`: the most that the planner may ask for in each, a share of its rollouts."""
-    return asyncio.run(_many(queries, encoder, budget, seed, epochs, progress))
+    random = np.random.default_rng(seed)
+    drawn = [with_ids([_drawn(query, epoch, random) for query in queries]) for epoch in range(EPOCHS)]
+    labels = round(budget * sum(len(query.rollouts) for query in drawn[0]))
+    known = plan_labels(drawn[0], encoder, labels, seed, epochs, lambda share: progress(share / 4))
+    return asyncio.run(_many(drawn, known, encoder, budget, seed, epochs, lambda share: progress((1 + 3 * share) / 4)))
 
 
 async def _second_epoch(
@@ -101,18 +105,16 @@ async def _second_epoch(
 
 
 async def _many(
-    queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
-) -> list[Epoch]:
-    random = np.random.default_rng(seed)
-    drawn = [with_ids([_drawn(query, epoch, random) for query in queries]) for epoch in range(EPOCHS)]
-    labels = round(budget * sum(len(query.rollouts) for query in drawn[0]))
-    known = plan_labels(drawn[0], encoder, labels, seed, epochs, lambda share: progress(share / 4))
+    drawn: Sequence[Sequence[Experience]], known: Known, encoder: Encoder, budget: float, seed: int,
+    epochs: int | None, progress: Progress,
+) -> list[Epoch]:  # fmt: skip
+    """The rollouts `drawn` for each epoch, after the first one's labels are `known`."""
     made = []
     first = paid(drawn[0], known)
-    async with trained_engine(first, encoder, seed, epochs, lambda share: progress((1 + share) / 4)) as engine:
+    async with trained_engine(first, encoder, seed, epochs, lambda share: progress(share / 3)) as engine:
         beliefs = await _beliefs(engine, [_stripped(query) for query in drawn[0]])
         made.append(_epoch(drawn[0], (beliefs, known), (beliefs, known)))
-        for number, epoch in enumerate(drawn[1:], start=1):
+        for number, epoch in enumerate(drawn[1:], start=2):
             unlabelled = [_stripped(query) for query in epoch]
             arms = []
             for asked in (unlabelled, [_unknown(query) for query in unlabelled]):
@@ -120,7 +122,7 @@ async def _many(
                 arms.append((beliefs, _asked_for(epoch, beliefs, budget)))
             made.append(_epoch(epoch, *arms))
             await fill(engine, paid(epoch, arms[0][1]).memory)
-            progress(0.5 + number / EPOCHS / 2)
+            progress((1 + 2 * number / EPOCHS) / 3)
     return made
 
 
