@@ -26,12 +26,13 @@ def probabilities(scored: Any) -> list[float]:
     return [rollout["probability"] for group in scored["groups"] for rollout in group["rollouts"]]
 
 
-def test_before_training_there_is_no_reward_and_the_reason_is_told(trained: Trained) -> None:
+def test_before_training_rewards_come_from_agreement(trained: Trained) -> None:
     readiness, rewards = trained.before
-    assert readiness.status_code == rewards.status_code == 503
-    assert rewards.json()["error"]["code"] == "model_not_trained"
-    assert "memreward train" in rewards.json()["error"]["message"]
-    assert readiness.text.strip() == rewards.json()["error"]["message"]
+    assert readiness.status_code == rewards.status_code == 200
+    assert rewards.json()["model_version"] == "agreement"
+    sources = {one["source"] for group in rewards.json()["groups"] for one in group["rollouts"]}
+    assert sources <= {"agreement", None}
+    assert "agreement" in sources
     assert (trained.receipt["queries_added"], trained.receipt["rollouts_added"]) == (REMEMBERED, 8 * REMEMBERED)
     assert trained.receipt["query_ids"] == [query.id for query in trained.queries]
 

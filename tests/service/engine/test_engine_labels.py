@@ -128,7 +128,9 @@ async def test_training_and_its_figures_know_only_labels_that_somebody_gave(begi
     assert await ended(engine, job.job_id) is JobStatus.SUCCEEDED
     (model,) = await engine.models()
     assert (model.training_queries, model.training_labels) == (16, 32)
-    assert (model.metrics["rollouts"], model.metrics["share_right"]) == (6, 0.5), "of three queries held out"
+    assert (model.metrics["rollouts"], model.metrics["share_right"]) == (8, 0.5), (
+        "of four queries held out by the one run"
+    )
 
 
 def only(group: Group, labels: Mapping[int, float]) -> Group:

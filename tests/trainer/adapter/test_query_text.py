@@ -34,7 +34,7 @@ def test_the_query_of_a_prompt_without_text_is_blank(prompt: object) -> None:
 
 def test_a_turn_without_content_says_nothing() -> None:
     call = {"role": "assistant", "tool_calls": [{"function": {"name": "look"}}]}
-    assert query_text([{"role": "user", "content": "2 + 2?"}, call]) == "user: 2 + 2?\nassistant: "
+    assert query_text([{"role": "user", "content": "2 + 2?"}, call]) == "2 + 2?"
     assert conversation_text([call]) == ""
     assert conversation_text([{"role": "assistant", "content": {"type": "text", "text": "4"}}]) == "4"
 

@@ -123,7 +123,7 @@ def test_programs_are_compared_by_what_they_do(tmp_path: Path) -> None:
 
 
 def test_wrong_options_say_what_to_use(file: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidArgument, match="queries or rollouts"):
+    with pytest.raises(InvalidArgument, match="use queries, rollouts, epochs"):
         run(file, tmp_path, "everything")
     with pytest.raises(InvalidArgument, match="more than 0"):
         run(file, tmp_path, "queries", budget=0.0)

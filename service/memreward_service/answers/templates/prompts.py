@@ -41,7 +41,9 @@ def message_text(content: Any) -> str:
     """The text of a message: a string, or parts such as {"type": "text", "text": …} of which others are left out."""
     if isinstance(content, str):
         return content
-    parts = content if isinstance(content, Iterable) and not isinstance(content, Mapping | bytes) else ()
+    if isinstance(content, Mapping):
+        return _part_text(content)
+    parts = content if isinstance(content, Iterable) and not isinstance(content, bytes) else ()
     return "\n".join(text for part in parts if (text := _part_text(part)))
 
 

@@ -180,6 +180,9 @@ def _without_opening(thinking: str) -> str:
 
 
 def _quoted(text: str, token: Token) -> bool:
+    """Whether a tag stands in quotes. The backticks of a code fence are none."""
+    if text.endswith("```", 0, token.start):
+        return False
     return text[token.start - 1 : token.start] in _QUOTES and text[token.end : token.end + 1] in _QUOTES
 
 
