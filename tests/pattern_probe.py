@@ -2,6 +2,9 @@
 
 It prints a JSON list of [place, pattern, what it was run on, seconds] for what was slow. Run in a process of its own,
 because an expression that backtracks cannot be stopped otherwise.
+
+An expression that is only used by `match` and `fullmatch` is tried at the beginning of a text, any other one at all its
+places. Short texts come first: only what takes more than its share there is run on longer ones.
 """
 
 from __future__ import annotations
@@ -16,6 +19,7 @@ import re._parser as parser
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +29,25 @@ LENGTH = 200_000
 """The longest text that the service reads (max_text_chars)."""
 SECONDS = 0.5
 """CPU time that one pass over such a text may take: linear ones take a tenth of it."""
+LENGTHS = (10_000, 40_000, LENGTH)
+"""Characters of the texts that are tried, one after the other while a pass takes more than its share: the time in which
+work that grows with the square of the length would pass SECONDS on the longest text.
+"""
+CUT_SECONDS = 0.005
+"""What a pass over a text may take that was cut to a sentence."""
+CUT = {
+    (
+        "memreward_service.answers.places.quantities",
+        "_TOKEN",
+    ): "memreward_service.answers.places.quantities.LONGEST_SENTENCE",
+    (
+        "memreward_service.answers.places.sentences",
+        "_OPENING",
+    ): "memreward_service.answers.places.quantities.LONGEST_SENTENCE",
+}
+"""Expressions that only ever see a text that was cut, and the constant that says to how many characters."""
+MADE = {"memreward_service.answers.programs.definitions._other_definition": "name"}
+"""Functions that make an expression of a word, and the word that is tried."""
 FUNCTIONS = {"compile", "match", "search", "sub", "subn", "split", "findall", "finditer", "fullmatch"}
 CATEGORIES = {
     op.CATEGORY_SPACE: " \n", op.CATEGORY_DIGIT: "7", op.CATEGORY_WORD: "a_7é",
@@ -46,26 +69,73 @@ def modules() -> Iterator[tuple[str, Path]]:
             yield found.name, file / "__init__.py" if found.ispkg else file.with_suffix(".py")
 
 
-def patterns() -> tuple[list[tuple[str, re.Pattern[Any]]], list[str]]:
-    """(place, pattern) of all expressions, and the places whose expression cannot be found without running them."""
-    found: dict[tuple[str | bytes, int], tuple[str, re.Pattern[Any]]] = {}
+class Found:
+    """An expression, where it stands, and how it is used: `anchored` by `match` and `fullmatch` only, on texts of at
+    most `length` characters.
+    """
+
+    def __init__(self, place: str, pattern: re.Pattern[Any], anchored: bool, length: int = LENGTH) -> None:
+        self.place, self.pattern, self.anchored, self.length = place, pattern, anchored, length
+
+
+class Uses:
+    """How the names of expressions are used in all modules."""
+
+    def __init__(self, trees: dict[str, ast.Module]) -> None:
+        self._methods: dict[tuple[str, str], set[str]] = {}
+        for module, tree in trees.items():
+            called = {id(node.value): node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+            for node in ast.walk(tree):
+                if isinstance(node, ast.Name | ast.Attribute) and isinstance(node.ctx, ast.Load):
+                    name = node.id if isinstance(node, ast.Name) else f".{node.attr}"
+                    self._methods.setdefault(self._key(module, name), set()).add(called.get(id(node), "is handed on"))
+
+    def anchored(self, module: str, name: str) -> bool:
+        """Whether the name is known to be used by `match` and `fullmatch` alone."""
+        methods = self._methods.get(self._key(module, name), set())
+        return bool(methods) and methods <= {"match", "fullmatch", "pattern"}
+
+    @staticmethod
+    def _key(module: str, name: str) -> tuple[str, str]:
+        return (module if name.startswith("_") else "", name)
+
+
+def patterns() -> tuple[list[Found], list[str]]:
+    """All expressions, and the places whose expression cannot be found without running them."""
+    found: dict[tuple[str | bytes, int], Found] = {}
     hidden: list[str] = []
-    for name, file in modules():
-        calls = [call for call in ast.walk(ast.parse(file.read_text())) if _is_of_re(call)]
+    trees = {name: ast.parse(file.read_text()) for name, file in modules()}
+    uses = Uses(trees)
+
+    def add(place: str, pattern: re.Pattern[Any], anchored: bool, length: int = LENGTH) -> None:
+        known = found.setdefault((pattern.pattern, pattern.flags), Found(place, pattern, anchored, length))
+        known.anchored, known.length = known.anchored and anchored, max(known.length, length)
+
+    for name, tree in trees.items():
+        calls = [call for call in ast.walk(tree) if _is_of_re(call)]
         if not calls:
             continue
-        kept = list(_patterns_in(vars(importlib.import_module(name)).values()))
-        for pattern in kept:
-            found.setdefault((pattern.pattern, pattern.flags), (name, pattern))
+        kept = list(_patterns_in(vars(importlib.import_module(name)).items()))
+        for variable, pattern in kept:
+            cut = CUT.get((name, variable))
+            add(f"{name}.{variable}", pattern, uses.anchored(name, variable), _constant(cut) if cut else LENGTH)
         for call in calls:
             given = call.args[0]
             if isinstance(given, ast.Constant):
                 flags = eval(compile(ast.Expression(_flags(call)), "flags", "eval"), {"re": re})
                 pattern = re.compile(given.value, flags)
-                found.setdefault((pattern.pattern, pattern.flags), (f"{name}:{call.lineno}", pattern))
+                if call.func.attr != "compile" or (pattern.pattern, pattern.flags) not in found:
+                    add(f"{name}:{call.lineno}", pattern, call.func.attr in ("match", "fullmatch"))
             elif not kept or call.func.attr != "compile":
                 hidden.append(f"{name}: {ast.unparse(call)}")
+    for function, word in MADE.items():
+        add(function, _constant(function)(word), anchored=False)
     return list(found.values()), hidden
+
+
+def _constant(name: str) -> Any:
+    module, _, attribute = name.rpartition(".")
+    return getattr(importlib.import_module(module), attribute)
 
 
 def _is_of_re(node: ast.AST) -> bool:
@@ -87,39 +157,39 @@ def _flags(call: ast.Call) -> ast.expr:
     return ast.copy_location(ast.Constant(0), call)
 
 
-def _patterns_in(values: Any, depth: int = 0) -> Iterator[re.Pattern[Any]]:
-    for value in values:
+def _patterns_in(named: Any, depth: int = 0) -> Iterator[tuple[str, re.Pattern[Any]]]:
+    """(the variable or .attribute, pattern) of the expressions in values, in their attributes, in what they hold."""
+    for name, value in named:
         if isinstance(value, re.Pattern):
-            yield value
+            yield name, value
         elif depth < 4 and isinstance(value, dict):
-            yield from _patterns_in([*value.keys(), *value.values()], depth + 1)
+            yield from _patterns_in([("held", each) for pair in value.items() for each in pair], depth + 1)
         elif depth < 4 and isinstance(value, tuple | list | set | frozenset):
-            yield from _patterns_in(value, depth + 1)
+            yield from _patterns_in([("held", each) for each in value], depth + 1)
         elif depth < 4 and type(value).__module__.startswith(PACKAGES):
-            parts = [getattr(value, each, None) for each in getattr(type(value), "__slots__", ())]
-            yield from _patterns_in([*parts, *getattr(value, "__dict__", {}).values()], depth + 1)
+            slots = {each: getattr(value, each, None) for each in getattr(type(value), "__slots__", ())}
+            attributes = slots | getattr(value, "__dict__", {})
+            yield from _patterns_in([(f".{each}", part) for each, part in attributes.items()], depth + 1)
 
 
-def hostile_texts(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str]]:
-    """(name, text): runs of every character that the pattern names, and of what it matches, cut off before the end."""
+def hostile_texts(pattern: re.Pattern[Any]) -> Iterator[tuple[str, str, str, str]]:
+    """(name, beginning, what is repeated, end) of texts: runs of every character that the pattern names, and of what it
+    matches, cut off before the end.
+    """
     source = pattern.pattern if isinstance(pattern.pattern, str) else pattern.pattern.decode("latin-1")
     tree = parser.parse(source, pattern.flags & (re.VERBOSE | re.IGNORECASE | re.MULTILINE | re.DOTALL))
     letters = list(dict.fromkeys([*list(dict.fromkeys(_letters(tree)))[:30], *COMMON]))
     samples = list(dict.fromkeys(filter(None, (_sample(tree, least) for least in (True, False)))))
     for letter in letters:
-        yield f"{letter!r} * n", _filled(letter)
-        yield f"{letter!r} * n + 'x'", _filled(letter)[:-1] + "\x01"
+        yield f"{letter!r} * n", "", letter, ""
+        yield f"{letter!r} * n + 'x'", "", letter, "\x01"
     for sample in samples:
-        yield f"{sample!r} * n", _filled(sample)
+        yield f"{sample!r} * n", "", sample, ""
         for cut in sorted({1, 2, 3, 5, 8, len(sample) // 2, len(sample) - 1} & set(range(1, len(sample)))):
             begun = sample[:cut]
-            yield f"{begun!r} * n", _filled(begun)
+            yield f"{begun!r} * n", "", begun, ""
             for letter in [*letters[:6], " ", "\n", "a", "7"]:
-                yield f"{begun!r} + {letter!r} * n", begun + _filled(letter)[: LENGTH - len(begun)]
-
-
-def _filled(text: str) -> str:
-    return (text * (LENGTH // len(text) + 1))[:LENGTH]
+                yield f"{begun!r} + {letter!r} * n", begun, letter, ""
 
 
 def _letters(tree: Any) -> Iterator[str]:
@@ -168,13 +238,15 @@ def _sample(tree: Any, least: bool) -> str:
     return text[:400]
 
 
-def seconds_of(pattern: re.Pattern[Any], text: Any) -> float:
+def seconds_of(pattern: re.Pattern[Any], text: Any, anchored: bool) -> float:
     """CPU time of one pass over a text; infinite where it was stopped."""
     began = time.process_time()
     signal.setitimer(signal.ITIMER_VIRTUAL, SECONDS)
     try:
-        for found in pattern.finditer(text):
-            del found
+        if anchored:
+            pattern.match(text)
+        else:
+            deque(pattern.finditer(text), maxlen=0)
         pattern.fullmatch(text)
     except Slow:
         return float("inf")
@@ -183,11 +255,19 @@ def seconds_of(pattern: re.Pattern[Any], text: Any) -> float:
     return time.process_time() - began
 
 
-def slow(pattern: re.Pattern[Any]) -> tuple[str, float] | None:
+def slow(found: Found) -> tuple[str, float] | None:
     """The first hostile text on which the pattern is slow."""
-    for name, text in hostile_texts(pattern):
-        given = text if isinstance(pattern.pattern, str) else text.encode("latin-1", "replace")
-        if (taken := seconds_of(pattern, given)) > SECONDS:
+    passes = [(length, SECONDS * (length / LENGTH) ** 2) for length in LENGTHS]
+    if found.length < LENGTH:
+        passes = [(found.length, CUT_SECONDS)]
+    for name, begun, repeated, end in hostile_texts(found.pattern):
+        for length, seconds in passes:
+            count = length - len(begun) - len(end)
+            text: Any = begun + (repeated * (count // len(repeated) + 1))[:count] + end
+            text = text if isinstance(found.pattern.pattern, str) else text.encode("latin-1", "replace")
+            if (taken := seconds_of(found.pattern, text, found.anchored)) <= seconds:
+                break
+        else:
             return name, taken
     return None
 
@@ -199,13 +279,16 @@ def main() -> None:
         raise Slow
 
     signal.signal(signal.SIGVTALRM, stop)
-    known, hidden = patterns()
-    if len(sys.argv) > 1:
-        known, hidden = [("given", re.compile(each)) for each in sys.argv[1:]], []
+    given = [Found("given", re.compile(each), anchored=False) for each in sys.argv[1:]]
+    known, hidden = (given, []) if given else patterns()
     failures = [
-        [place, pattern.pattern if isinstance(pattern.pattern, str) else repr(pattern.pattern), *found]
-        for place, pattern in known
-        if (found := slow(pattern)) is not None
+        [
+            each.place,
+            each.pattern.pattern if isinstance(each.pattern.pattern, str) else repr(each.pattern.pattern),
+            *found,
+        ]
+        for each in known
+        if (found := slow(each)) is not None
     ]
     print(json.dumps({"patterns": len(known), "slow": failures, "hidden": hidden}))
 

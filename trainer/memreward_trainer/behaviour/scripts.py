@@ -25,7 +25,7 @@ _INPUT = re.compile(
     r"^[^\w\n]{0,8}(?:sample |example )?input(?: ?#?\d{1,2})?[^\w\n:]{0,4}(?::[*` ]{0,4}(.*))?$", re.IGNORECASE
 )
 _OUTPUT = re.compile(r"^[^\w\n]{0,8}(?:sample |example |expected )?output\b", re.IGNORECASE)
-_SENTENCE = re.compile(r"[A-Za-z]{2,}(?: [A-Za-z,]+){4}|\b\w+ = ")
+_SENTENCE = re.compile(r"(?<![A-Za-z])[A-Za-z]{2,}+(?: [A-Za-z,]++){4}|\b\w+ = ")
 _TEXTS = re.compile(r"\b(?:strings?|words?|sentences?|characters?|letters?)\b", re.IGNORECASE)
 _NUMBER = re.compile(r"-?\d+")
 _WORDS = (

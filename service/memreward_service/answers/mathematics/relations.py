@@ -38,10 +38,10 @@ _NAMES = tuple(
         rf"\\?[A-Za-z]++{_SUBSCRIPT}'?(?:\((?:\\?[A-Za-z]++|\d++|[A-Za-z, ]++){_SUBSCRIPT}\))?",  # x_1, \theta, f(2)
         r"\\(?:overline|vec|angle|triangle|overrightarrow|hat|bar) ?\{?[A-Z a-z]++\}?",  # \overline{AB}
         r"\|\\?[A-Za-z]++\|",  # |AB|
-        r"«[^»]*+»|[A-Za-z ]{4,}+",  # Total
+        r"«[^«»]*+»|[A-Za-z ]{4,}+",  # Total
         r"\\frac ?\{[A-Z]{1,3}\} ?\{[A-Z]{1,3}\}",  # AB over CD
         r"\([A-Za-z](?:, ?[A-Za-z])+\)",  # (x, y)
-        rf"[A-Za-z]++{_SUBSCRIPT} ?[:/] ?[A-Za-z]++{_SUBSCRIPT}",  # A:B
+        rf"(?<![A-Za-z])[A-Za-z]++{_SUBSCRIPT} ?[:/] ?[A-Za-z]++{_SUBSCRIPT}",  # A:B
     )
 )
 _LONGEST_NAME = 80

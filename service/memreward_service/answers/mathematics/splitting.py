@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from memreward_service.answers.mathematics.speller import Unreadable
 
-TOKENS = re.compile(r"\\[a-zA-Z]++|\\.|«[^»]*+»|.", re.DOTALL)
+TOKENS = re.compile(r"\\[a-zA-Z]++|\\.|«[^«»]*+»|.", re.DOTALL)
 OPENING = {"(": ")", "[": "]", "{": "}", "\\{": "\\}", "\\langle": "\\rangle"}
 _CLOSING = frozenset((")", "]", "}", "\\}", "\\rangle", "\\end"))
 

@@ -10,7 +10,7 @@ from memreward_service.answers.places.grammar import words_alone
 from memreward_service.answers.places.quantities import Quantity
 
 _JOINT = re.compile(
-    r"[ ]*+(?:[,;、，和与與&]|(?:, ?)?(?:and|or|to|y|o|et|ou|und|oder|и|или|e|en|of|と|와|과)(?=[\s$\\(]))[ ]*+"
+    r"(?<! )[ ]*+(?:[,;、，和与與&]|(?:, ?)?(?:and|or|to|y|o|et|ou|und|oder|и|или|e|en|of|と|와|과)(?=[\s$\\(]))[ ]*+"
 )
 _OTHERWISE_SAID = re.compile(r"\s*, ?or\s*")
 _NOUNS_JOINT = re.compile(r"(?: [^\W\d_][\w'’-]*+){1,2}?(?:, and |, | (?:and|y|et|und|и|e) )(?:[^\W\d_]+ )?")

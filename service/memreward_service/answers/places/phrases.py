@@ -105,7 +105,7 @@ def _compiled(language: Language) -> _Words:
     )
     # Where words are written with spaces, the closing begins with a word: `is the answer`, not the end of `Paris`.
     begins = "" if language.name in {"Chinese", "Japanese", "Korean"} else r"(?<!\w)"
-    closing = rf"[ \t*_]*+{begins}(?:{language.closings})"
+    closing = rf"[ \t*_]{{0,80}}+{begins}(?:{language.closings})"
     return _Words(re.compile(link), re.compile(closing) if language.closings else None)
 
 

@@ -29,7 +29,7 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _OPENING = re.compile(
-    r"\W*(?:(?:so|thus|therefore|hence|finally),? )?(?:since|if|when|because|after|given|as|with|for|out of|of|from"
+    r"(?:(?:so|thus|therefore|hence|finally),? )?(?:since|if|when|because|after|given|as|with|for|out of|of|from"
     r"|in)\b[^,]*+,",
     re.IGNORECASE,
 )

@@ -19,7 +19,8 @@ _IMPORT = re.compile(
 )
 _WORD = re.compile(r"[A-Za-z_]\w*")
 _TRIPLE = re.compile(r"\"\"\"[\s\S]*?(?:\"\"\"|\Z)|'''[\s\S]*?(?:'''|\Z)")
-_STUB = re.compile(r":(?:\s|#[^\n]*+\n)*+(?:pass|\.\.\.|raise NotImplementedError[^\n]*)?\s*\Z")
+_COMMENT = re.compile(r"(?<!\S)#[^\n]*+")
+_STUB = re.compile(r":\s*+(?:pass|\.\.\.|raise NotImplementedError[^\n]{0,300}+)?\s*+\Z")
 _LONELY_TEST = re.compile(r"(?:test|check|main|demo|example)(?:_|\d|$)|Test")
 
 _SIGNS = (
@@ -59,7 +60,7 @@ def defines(code: str, name: str, language: str) -> bool:
     if language not in ("", "python"):
         return _other_definition(name).search(code) is not None
     for match in _DEFINITION.finditer(code):
-        if match[2] == name and not _STUB.search(_TRIPLE.sub("", _suite(code, match.start(), len(match[1])))):
+        if match[2] == name and not _is_stub(_suite(code, match.start(), len(match[1]))):
             return True
     return any(match[1] == name and not match[2].startswith(name) for match in _CONSTANT.finditer(code))
 
@@ -90,6 +91,10 @@ def needed_blocks(main: Block, candidates: Sequence[Block]) -> list[Block]:
                 used[chosen.start] = chosen
                 waiting.append(chosen)
     return [used[start] for start in sorted(used)]
+
+
+def _is_stub(suite: str) -> bool:
+    return _STUB.search(_COMMENT.sub("", _TRIPLE.sub("", suite))) is not None
 
 
 def _suite(code: str, start: int, indent: int) -> str:

@@ -69,6 +69,10 @@ _KNOWN = (
     | {tag for pair in (*THINKING_TAGS, *ANSWER_TAGS) for tag in pair}
     | {CHANNEL, MESSAGE}
 )
+_PLAIN_HEADS = {
+    (user.opening, model.opening): re.compile(rf"(?<!\w)(?:{re.escape(user.opening)}|{re.escape(model.opening)})")
+    for user, model in (template.heads for template in PLAIN_TEMPLATES)
+}
 _ROLE = re.compile(r"[ \t]*+([A-Za-z_][\w.-]{0,60}+)[ \t]*+")
 _BLANKS = re.compile(r"\s*+")
 _TOOL_ROLES = ("tool", "ipython", "observation", "environment", "functions")
@@ -205,7 +209,7 @@ def _plain_turns(prompt: str) -> list[Turn]:
         opening = prompt[last + len(model) :].strip() if last >= 0 else "-"
         if opening and not (len(opening) <= 100 and opening.endswith(tuple(tag for tag, _ in THINKING_TAGS))):
             continue
-        heads = list(re.finditer(rf"(?<!\w)(?:{re.escape(user)}|{re.escape(model)})", prompt))
+        heads = list(_PLAIN_HEADS[user, model].finditer(prompt))
         if len(heads) < 2 or heads[0][0] != user or heads[-1].start() != last:
             continue
         turns = []
