@@ -1,10 +1,11 @@
-"""Puts the service together and runs it: settings -> engine -> both transports."""
+"""Puts the service together and runs it: settings -> processes that read expressions -> engine -> both transports."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 
+from memreward_service.answers import math_values
 from memreward_service.engine.engine import Engine
 from memreward_service.server import serve
 from memreward_service.settings import Settings
@@ -21,4 +22,9 @@ def run(settings: Settings) -> None:
 
 
 async def _run(settings: Settings) -> None:
-    await serve(await asyncio.to_thread(Engine, settings), settings)
+    # While the engine starts, so that the first expression does not wait for processes.
+    math_values.start()
+    try:
+        await serve(await asyncio.to_thread(Engine, settings), settings)
+    finally:
+        await asyncio.to_thread(math_values.close)

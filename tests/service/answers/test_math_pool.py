@@ -112,6 +112,19 @@ def test_close_leaves_no_process(pool: Pool) -> None:
     assert pool.ask(["read", "x+x"])["key"] == "2*x"
 
 
+def test_close_does_not_wait_for_processes_that_start(pool: Pool) -> None:
+    pool.start()
+    deadline = time.monotonic() + 30
+    while not pool._starting and time.monotonic() < deadline:
+        time.sleep(0.001)
+    (first, *_) = pool._starting
+    pool.close()
+    assert not running(first.pid)
+    assert first.returncode == -signal.SIGKILL, "it was ended before it was ready"
+    assert (pool._idle, pool._starting) == ([], set())
+    assert pool.ask(["read", "x+x"])["key"] == "2*x"
+
+
 PARENT = """
 import os, sys
 from memreward_service.answers.mathematics.pool import Pool

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import json
+import math
 import os
 import select
 import subprocess
@@ -46,6 +47,7 @@ class Pool:
         self._executor: ThreadPoolExecutor | None = None
         self._idle: list[subprocess.Popen[bytes]] = []
         self._busy: set[subprocess.Popen[bytes]] = set()
+        self._starting: set[subprocess.Popen[bytes]] = set()
         atexit.register(self.close)
         os.register_at_fork(after_in_child=self._forget)
 
@@ -69,9 +71,12 @@ class Pool:
         return [one.result() for one in waiting]
 
     def close(self) -> None:
-        """End the processes. The next question starts new ones."""
+        """End the processes, those that still start at once. The next question starts new ones."""
         with self._lock:
             executor, self._executor = self._executor, None
+        self._not_before = math.inf  # no other one starts
+        for process in tuple(self._starting):
+            process.kill()
         if executor is not None:
             executor.shutdown()
         while self._idle:
@@ -80,7 +85,7 @@ class Pool:
 
     def _forget(self) -> None:
         """In a forked process: let go of what belongs to the parent."""
-        for process in [*self._idle, *self._busy]:
+        for process in [*self._idle, *self._busy, *self._starting]:
             assert process.stdin is not None and process.stdout is not None
             # Without this the processes would not see the end of their input.
             os.close(process.stdin.fileno())
@@ -88,7 +93,7 @@ class Pool:
             # They are the parent's to wait for.
             process.returncode = 0
         self._lock = threading.Lock()
-        self._executor, self._idle, self._busy = None, [], set()
+        self._executor, self._idle, self._busy, self._starting = None, [], set(), set()
 
     def _threads(self) -> ThreadPoolExecutor:
         with self._lock:
@@ -104,9 +109,14 @@ class Pool:
         if time.monotonic() < self._not_before:
             raise ValueError("it did not start a moment ago")
         try:
-            return _start(self._seconds)
+            process = _begun(self._seconds)
+            self._starting.add(process)
+            try:
+                return _ready(process)
+            finally:
+                self._starting.discard(process)
         except (OSError, ValueError):
-            self._not_before = time.monotonic() + RETRY_SECONDS
+            self._not_before = max(self._not_before, time.monotonic() + RETRY_SECONDS)
             raise
 
     def _ask(self, question: Question, until: float | None, seconds: float | None = None) -> dict[str, Any]:
@@ -137,13 +147,17 @@ class Pool:
         return answer
 
 
-def _start(seconds: float) -> subprocess.Popen[bytes]:
-    """A process that is ready. Raises OSError or ValueError."""
-    process = subprocess.Popen(
+def _begun(seconds: float) -> subprocess.Popen[bytes]:
+    """A process that imports the libraries. Raises OSError."""
+    return subprocess.Popen(
         [*WORKER, str(os.getpid()), str(seconds)],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )  # fmt: skip
+
+
+def _ready(process: subprocess.Popen[bytes]) -> subprocess.Popen[bytes]:
+    """The process, once it can be asked. Raises ValueError."""
     if not (_line(process, START_SECONDS) or {}).get("ready"):
         _end(process)
         raise ValueError("it did not start; is latex2sympy2_extended installed (extra service)?")
