@@ -37,6 +37,7 @@ from memreward_service.engine.engine import Engine
 from memreward_service.groups.batch import group_batch, parse_groups
 from memreward_service.settings import Settings
 from memreward_service.store import with_ids
+from memreward_trainer.bench.answers import answer_timings
 from memreward_trainer.bench.one_by_one import one_by_one_timings
 from memreward_trainer.bench.published_procedure import WholeGraphNetwork, whole_graph
 from memreward_trainer.bench.timing import Timing
@@ -57,6 +58,7 @@ def timings(
     stored, asked = with_ids(queries[:memory_queries]), queries[memory_queries:]
     settings = Settings(data_dir=folder)
     rows = asyncio.run(_engine_timings(settings, stored, asked, repeats, console))
+    rows += answer_timings(repeats)
     if not transports:
         return rows
     with _service(settings) as (http_url, grpc_address):

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Milliseconds of repeated calls of one kind, which score `rollouts` rollouts each."""
+    """Milliseconds of repeated calls of one kind, which score `rollouts` rollouts each; 0 where they do other work."""
 
     name: str
     rollouts: int
