@@ -23,6 +23,11 @@ _FRACTION_BEHIND_DIGIT = re.compile(r"(?<=\d)(?=[½⅓⅔¼¾⅕-⅞])")
 _NUMBER = re.compile(
     r"(?P<sign>[-+]?)(?P<digits>\d{1,3}(?:,\d{3})++|(?:0|[1-9]\d*+)?)(?P<part>\.\d++)?(?:/(?P<below>[1-9]\d*+))?"
 )
+_SPELLED = {
+    "!=": " ≠ ", "<=": " ≤ ", ">=": " ≥ ", "==": " = ", "%": " percent ", "％": " percent ", "€": " eur ", "£": " gbp ",
+    "¥": " jpy ", "￥": " jpy ",
+}  # fmt: skip
+_SIGNS = re.compile(r"!=|[<>=]=|[%％€£¥￥]")
 _COMMAND = re.compile(r"\\(?:text(?:bf|it|rm|tt)?|mathrm|mathbf|mbox)\s*\{([^{}]*)\}")
 
 
@@ -36,6 +41,7 @@ def text_key(text: str) -> str:
     for _ in range(3):
         text = _COMMAND.sub(r" \1 ", text)
     text = _RAISED.sub(lambda power: f"^{power.group()}", _FRACTION_BEHIND_DIGIT.sub(" ", text))
+    text = _SIGNS.sub(lambda sign: _SPELLED[sign[0]], text)
     tokens = unicodedata.normalize("NFKC", text).translate(_MINUS).replace("\u2044", "/").split()
     words: list[str] = []
     for place, token in enumerate(tokens):

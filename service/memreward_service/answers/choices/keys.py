@@ -97,12 +97,21 @@ def _named(options: Options, written: str, mark: Mark) -> str | None:
     labels = Labels(options)
     if (quick := labels.alone(written)) is not None:
         return quick
-    written = plain(written)
+    written = _with_labels_for_texts(options, plain(written))
     answer = Answer(written, labels.asserted(written), options, labels, mark)
     for rule in RULES:
         if mark in rule.marks and (key := rule.read(answer)) is not None:
             return key
     return None
+
+
+def _with_labels_for_texts(options: Options, written: str) -> str:
+    """`C. (C)` for `C. Both A and B`, where that is the text of C: its labels are not named, but quoted."""
+    for label, text in options.quoting:
+        place = written.casefold().find(text.casefold())
+        if place >= 0:
+            written = f"{written[:place]} ({label}) {written[place + len(text) :]}"
+    return written
 
 
 def names_several(key: str, labels: Sequence[str]) -> bool:
@@ -130,6 +139,8 @@ def _leading_label(answer: Answer) -> str | None:
     listing = answer.labels.leading(answer.text, start.end() if start else 0)
     if listing is None:
         return None
+    if (corrected := _last(answer.labels.corrected(answer.text))) is not None:
+        return corrected
     if listing.doubted or answer.labels.opens_clause(answer.text, listing):
         return (
             _conclusion(answer) or _turn(answer) or listing.key

@@ -124,6 +124,12 @@ class _Patterns:
             rf"(?:{_FILLER}{_GAP}){{0,8}}+(?P<label>{mention})"
             rf"|{_VERBS}{_LINK}(?:{_FILLER}{_GAP}){{0,4}}+(?P<bracketed>{bracketed})"
         )
+        self.corrected = re.compile(
+            r"\b(?:but|however|though|although)\b,? (?:it|that|this|now it|the answer"
+            r"|(?:the )?(?:right|correct|true|real|actual) (?:answer|one|choice|option)) "
+            r"(?:should be|must be|ought to be|is (?:now|really|actually))"
+            rf" (?:{_LABEL_WORD} ?)?(?P<label>{mention})"
+        )
         self.turned = re.compile(rf"{_TURNS}{_GAP}(?:{_FILLER}{_GAP}){{0,4}}+(?P<label>{mention})")
 
 
@@ -205,6 +211,12 @@ class Labels:
     def turned(self, text: str) -> Iterator[Listing]:
         """The labels behind `so`, `but` or a bare `is`."""
         for match in self._patterns.turned.finditer(text):
+            if listing := self._listing(text, match.start("label"), match.end("label")):
+                yield listing
+
+    def corrected(self, text: str) -> Iterator[Listing]:
+        """The labels that take the place of one before them: `B in an old key, but it should be A`."""
+        for match in self._patterns.corrected.finditer(text):
             if listing := self._listing(text, match.start("label"), match.end("label")):
                 yield listing
 

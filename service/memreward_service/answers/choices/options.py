@@ -76,6 +76,9 @@ _PLAIN = str.maketrans(
 _MARKUP = re.compile(
     r"\\(?:text|mbox|mathrm|mathbf|mathsf|textbf|textit|boxed|fbox|bf|rm)(?![a-z])|\\[()\[\],;! ]|[{}$*`_\"“”„«»]"
 )
+_QUOTED_LABELS = re.compile(r"(?<![\w'’])[A-Z](?![\w'’])")
+_LONGEST_QUOTING = 60
+"""Characters of an option whose text may name other options."""
 _ENDS = " \t;,|\"'"
 
 
@@ -90,6 +93,8 @@ class Options:
     normalised: Mapping[str, str] = field(default_factory=dict)
     label_of: Mapping[str, str] = field(default_factory=dict)
     alphabet: tuple[str, ...] = CAPITALS
+    quoting: tuple[tuple[str, str], ...] = ()
+    """The options whose texts name others, with these texts: `Both A and B`."""
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -143,7 +148,18 @@ def _read(query_text: str) -> Options:
     for label, key in keys.items():
         counted.setdefault(key, []).append(label)
     unique = {key: labels[0] for key, labels in counted.items() if key and len(labels) == 1}
-    return Options(texts, keys, unique, _alphabet(tuple(texts)))
+    return Options(texts, keys, unique, _alphabet(tuple(texts)), _quoting(texts))
+
+
+def _quoting(texts: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+    if not CAPITALS_SET.issuperset(texts):
+        return ()
+    found = []
+    for label, text in texts.items():
+        words = _QUOTED_LABELS.findall(text) if len(text) <= _LONGEST_QUOTING else []
+        if len(words) > 1 and set(words) <= set(texts):
+            found.append((label, text.rstrip(" .")))
+    return tuple(found)
 
 
 def _alphabet(labels: tuple[str, ...]) -> tuple[str, ...]:

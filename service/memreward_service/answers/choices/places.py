@@ -13,6 +13,8 @@ from itertools import islice
 from memreward_service.answers.choices.keys import concludes, named_choice
 from memreward_service.answers.choices.labels import Labels
 from memreward_service.answers.choices.options import Options, plain
+from memreward_service.answers.places.boxes import boxes
+from memreward_service.answers.places.finders import tagged
 from memreward_service.answers.places.phrases import statements
 from memreward_service.answers.places.rules import STATEMENT_WINDOW, FinalAnswer, Mark, boxed_answer, last_line
 
@@ -21,6 +23,7 @@ _STATEMENTS_TRIED = 4
 _LINES_TRIED = 40
 _LISTED = 20_000
 """Characters in which lines that list the options are looked for."""
+_JOINED_BOXES = re.compile(r"\$? ?(?:[,&]|,? ?and|\\text\{ ?and ?\}) ?\$?")
 _HEAD = re.compile(r"^[ \t>*_#(\[-]{0,8}+(?P<label>\w{1,4})[*_]{0,2}[.):\]、]", re.MULTILINE)
 
 
@@ -50,15 +53,18 @@ def placed_choice(options: Options, text: str, finished: bool = True) -> FinalAn
 
 
 def _tag(_: Options, text: str) -> Iterator[FinalAnswer]:
-    """What stands in the last `<answer>`; without its end, all that follows."""
-    start = text.rfind("<answer>")
-    if start >= 0:
-        answer = text[start + len("<answer>") :].partition("</answer>")[0].strip()
-        yield boxed_answer(answer) or FinalAnswer(text[:start].strip(), answer, Mark.STATEMENT)
+    if (found := tagged(text)) is not None:
+        yield boxed_answer(found.answer) or FinalAnswer(text[: found.start].strip(), found.answer, Mark.STATEMENT)
 
 
 def _box(_: Options, text: str) -> Iterator[FinalAnswer]:
-    """The last box: graders of data sets take that where there are several."""
+    """The last box: graders of data sets take that where there are several. Two that hold a letter each and are joined
+    directly are one answer.
+    """
+    last = list(islice(boxes(text), 2))
+    letters = len(last) == 2 and all(len(box.inside.strip("() .")) == 1 for box in last)
+    if letters and last[1].end <= last[0].start and _JOINED_BOXES.fullmatch(text, last[1].end, last[0].start):
+        yield FinalAnswer(text[: last[1].start].strip(), f"{last[1].inside} and {last[0].inside}", Mark.BOX)
     if (final := boxed_answer(text)) is not None:
         yield final
 

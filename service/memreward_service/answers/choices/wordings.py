@@ -40,7 +40,7 @@ WORDINGS = (
         answers=r"answers?|ans|answer choice|answer option|conclusion|final choice",
         verbs=r"is|are|was|be|seems?|appears?|looks|remains|becomes|makes|would be|must be|should be|:",
         verdicts=r"correct|right|best|true|answer|the one|winner|appropriate|suitable|accurate|"
-        r"works|fits|applies|holds|matches|most likely|"
+        r"works|fits|applies|holds|matches|stands out|better|most likely|"
         r"my (?:choice|pick)"
         r"|most (?:plausible|logical|reasonable|likely|sensible)",
         faults=r"(?:is|are|was|were|be|does|do|did|could|would|should|must|may|might|seems?|has|have|can) (?:not|"
@@ -212,7 +212,7 @@ BOTH = r"both|either|all|of|them|options?|choices?|letters?|answers?|the|选项|
 """Words among several labels: joining, doubting, and those that change nothing."""
 
 CONNECTORS = (
-    r"is|are|was|were|and|or|because|since|as|for|but|not|would|seems|should|must|which|being|due|given|while|"
+    r"is|are|was|were|works|stands|remains|seems|wins|holds|applies|and|or|because|since|as|for|but|not|would|seems|should|must|which|being|due|given|while|"
     r"whereas|over|"
     r"rather|instead|by|from|has|can|could|will|may|might|does|only|appears|looks|makes|fits|describes|represents|"
     r"option|"

@@ -78,6 +78,8 @@ _SQUEEZED = re.compile(r"\\(q?quad)(?=[A-Za-z])")
 _THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\! ?|\\,|,\\,)(?=\d{3}(?!\d))")
 _EQUALITY = re.compile(r"([<>!=])=|=([<>])")
 _EQUALITIES = {"<": "\\le ", ">": "\\ge ", "!": "\\ne ", "=": "="}
+_DOUBLE_STAR = re.compile(r"(?<=[\w)\]}])\*\*(?=[-\w({\\])")
+_ANGLED = re.compile(r"<([^<>=]{1,200},[^<>=]{1,200})>")
 _SPACES = re.compile(r"\s++")
 _LOOSE_SPACE = re.compile(r"(?<![A-Za-z0-9\\]) | (?![A-Za-z0-9])")
 _BEFORE, _AFTER = ' *_`",', ' .,:;?*_`"'
@@ -89,11 +91,13 @@ def normalised(answer: str) -> str:
     if "\\begin" not in answer:
         # LaTeX that was escaped once too often, and `\quadx`.
         answer = _SQUEEZED.sub(r"\\\1 ", _DOUBLED.sub(r"\\", answer))
-    text = _unicode(_THOUSANDS.sub("", answer))
+    text = _DOUBLE_STAR.sub("^", _unicode(_THOUSANDS.sub("", answer)))
     tokens = _TOKEN.findall(text)
     plain = _EQUALITY.sub(lambda match: _EQUALITIES.get(match[1], match[0]), _joined(tokens))
     plain = _SPACES.sub(" ", _DEGREE.sub("°", plain)).replace("» «", " ").replace("»«", "")
-    return _without_quotes(_without_edges(plain))
+    bare = _without_quotes(_without_edges(plain))
+    vector = _ANGLED.fullmatch(bare)
+    return f"\\langle {vector[1].strip()}\\rangle" if vector else bare
 
 
 def surface(normal: str) -> str:

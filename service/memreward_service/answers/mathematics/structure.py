@@ -43,6 +43,11 @@ _CLOCK = re.compile(r"\d{1,2}:[0-5]\d(?::[0-5]\d)?")
 _EXPONENT = r"(?: ?\^ ?\{? ?[1-4] ?\}?)?\Z"
 _QUOTED_UNIT = re.compile(rf" ?«([^«»]*+)»{_EXPONENT}")
 _BARE_UNIT = re.compile(rf" ([A-Za-z]{{2,}}(?:[ /][A-Za-z]+)*){_EXPONENT}")
+_BOUNDED = re.compile(
+    r"«? ?((?:at (?:least|most)|(?:no )?(?:more|less|fewer) than|greater than|up to|over|under)(?: or equal to)?) ?»?"
+    r" ?(?=[-\d\\$(])",
+    re.IGNORECASE,
+)
 _LONGEST_UNIT = 60
 _CHANGING = re.compile(r"\b(?:if|where|when|for|mod|not|is|are|otherwise|than|least|most|and|or)\b", re.IGNORECASE)
 
@@ -134,6 +139,15 @@ def _clock(text: str) -> Value | None:
     return of_plain_key(str(int(hour))) if rest == "00" else literal(text)
 
 
+def _bounded(text: str) -> Value | None:
+    """`at least 5`, which is not 5"""
+    bound = _BOUNDED.match(text)
+    if bound is None:
+        return None
+    value = _element(text[bound.end() :])
+    return Value("literal", f"{' '.join(bound[1].casefold().split())} {value.key}", value.decided)
+
+
 def _plus_minus(text: str) -> Value | None:
     if ("\\pm" not in text and "\\mp" not in text) or text.startswith("\\{"):
         return None
@@ -212,6 +226,7 @@ def _union(text: str) -> Value | None:
 _KINDS: tuple[Callable[[str], Value | None], ...] = (
     _plain,  # 1,000.50; 5 apples; 5:30 PM
     _words,  # Monday; (C)
+    _bounded,  # at least 5
     matrix,  # \begin{pmatrix} 1 & 2 \end{pmatrix}
     _based,  # 101_2
     _clock,  # 5:30

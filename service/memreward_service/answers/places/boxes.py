@@ -19,8 +19,15 @@ _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"[-+−]?(?:\\frac\{[^{}]{1,80}\}\{[^{}]{1,80}\}|[\d.,]*\d|[a-zA-Z](?![\w{]))")
 _JOINT = re.compile(
     r"(?:[\s$,;&、，。]|\\[()\[\],; ]|\\q?quad"
-    r"|(?:and|or|y|et|und|e|и|和|と|및)(?![a-z]| ?=)|\\text\s*\{\s*(?:and|or),?\s*\}|[.*])*+"
+    r"|(?:and|or|y|et|und|e|и|和|と|및)(?![a-z_]| ?=)|[^\W\d_]{3,15} and |\\text\s*\{\s*(?:and|or),?\s*\}|[.*])*+"
     r"(?P<label>[a-zA-Z](?:_\w)?\s*=\s*)?"
+)
+_PART = r"\(?(?P<part>[a-h]|i{1,3}|iv|vi{0,3})\)"
+_PART_BEFORE = re.compile(rf"(?<!\w){_PART}[\s$*_:.(\\]{{0,8}}$")
+_PART_BEHIND = re.compile(rf"[$ ]{{0,3}}(?:\\text\s?\{{)? ?(?:for|in) (?:part )?{_PART}")
+_PART_JOINT = re.compile(
+    r"(?:[\s$,;.:&*_(){}\\]|text|\b(?:for|part|and|in|is|the answer|the answers)\b|\((?:[a-h]|i{1,3}|iv|vi{0,3})\)"
+    r"|(?<!\w)(?:[a-h]|i{1,3}|iv|vi{0,3})\))*+"
 )
 _LABEL = re.compile(r"(?<![\w\\])[a-zA-Z](?:_\w)?\s*=\s*$")
 _PLACEHOLDERS = frozenset(
@@ -72,7 +79,7 @@ def last_boxes(text: str) -> Box | None:
         if chosen and box.end > chosen[-1].start:
             chosen[-1] = box
         elif chosen and not (between := text[box.end : chosen[-1].start][: LONGEST_JOINT + 1]).isspace():
-            if len(between) > LONGEST_JOINT or not _JOINT.fullmatch(between):
+            if len(between) > LONGEST_JOINT or not (_JOINT.fullmatch(between) or _PART_JOINT.fullmatch(between)):
                 break
             chosen.append(box)
         else:
@@ -81,6 +88,9 @@ def last_boxes(text: str) -> Box | None:
         return None
     chosen.reverse()
     labels = [_label(text, box) for box in chosen]
+    parts = [_part(text, box) for box in chosen]
+    if all(parts) and len(set(parts)) == len(parts):
+        labels = [f"part_{{{part}}} =" for part in parts]
     labelled = len(chosen) > 1 and all(labels)
     values: dict[str, str] = {}
     for box, label in zip(chosen, labels, strict=True):
@@ -103,6 +113,12 @@ def _box(text: str, start: int) -> Box | None:
 def _label(text: str, box: Box) -> str:
     match = _LABEL.search(text, max(0, box.start - 12), box.start)
     return " ".join(match.group().split()) if match else ""
+
+
+def _part(text: str, box: Box) -> str:
+    """The part of a question that a box answers: `a` of `(a) \\boxed{3}` and of `\\boxed{3} for part (a)`."""
+    match = _PART_BEFORE.search(text, max(0, box.start - 16), box.start) or _PART_BEHIND.match(text, box.end)
+    return match["part"] if match else ""
 
 
 def _bare(inside: str) -> str:

@@ -69,7 +69,9 @@ def compound(sentence: str, found: list[Quantity], place: int, lead_in: int | No
     before = sentence[max(0, chosen[0].start - 30) : chosen[0].start]
     if _NEGATIVE.search(before):
         return f"-{text}"
-    bound = _BOUND.search(before) if lead_in is not None else None
+    bound = _BOUND.search(before)
+    if lead_in is None and bound is not None and sentence[: chosen[0].start].strip() != bound.group().strip():
+        bound = None
     at_once = bound is not None and chosen[0].start - len(bound.group()) <= (lead_in or 0) + 1
     return f"{bound.group().strip()} {text}" if bound is not None and at_once else text
 

@@ -25,7 +25,7 @@ def value_side(text: str, named: bool = False) -> str:
     `named`: a name and an equals sign stand before `text`, so that its last side is the value.
     """
     text = _measured(text)
-    sides = [side.strip() for side in _EQUALS.split(text)]
+    sides = _sides(text)
     if len(sides) < 2 or _RELATION.search(text) or not sides[-1]:
         return text
     if len(sides) > 2 and _SEVERAL.search(re.sub(r"\d,\d", "", text)):
@@ -38,6 +38,18 @@ def value_side(text: str, named: bool = False) -> str:
             return first
         return text if _has_variables(first) and _COMBINED.search(_WORDING.sub("", first)) else last
     return f"{first} = {last}" if len(sides) > 2 and not _COMBINED.search(first) else text
+
+
+def _sides(text: str) -> list[str]:
+    """What stands around the equals signs outside braces: that of `\\sum_{k=0}` divides nothing."""
+    sides, begin, depth, place = [], 0, 0, 0
+    for equals in _EQUALS.finditer(text):
+        depth += text.count("{", place, equals.start()) - text.count("}", place, equals.start())
+        place = equals.start()
+        if depth == 0:
+            sides.append(text[begin:place].strip())
+            begin = equals.end()
+    return [*sides, text[begin:].strip()]
 
 
 def _measured(text: str) -> str:

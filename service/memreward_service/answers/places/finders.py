@@ -27,7 +27,13 @@ CONCLUDING_WINDOW = 8_000
 """Characters at the end of a response in which a concluding sentence is looked for."""
 CONCLUDING_LINES = 60
 
-_TAG_NAMES = ("answer", "final_answer", "finalanswer", "final answer", "ans")
+_TAG_NAMES = (
+    *("answer", "final_answer", "finalanswer", "final answer", "final-answer", "ans", "final", "choice"),
+    *("solution", "result", "response", "output"),
+)
+_LOOSE_NAMES = frozenset({"solution", "result", "response", "output", "final"})
+"""Tags in which a whole solution may stand: they count where a short line stands in them."""
+_LONGEST_LOOSE = 200
 _DISPLAYS = {"\\[": "\\]", "$$": "$$", "\\begin{": "\\end{", "```": "```"}
 _PLACEHOLDERS = frozenset({"", "...", "…", "your answer", "your answer here", "answer", "final answer", "answer here"})
 _WORD = re.compile(r"(?<![\\\w{])[^\W\d_]{2,}")
@@ -66,7 +72,7 @@ class Place:
 
 def tags(text: str) -> Place | None:
     """The last <answer>...</answer> that holds something, its box or its words."""
-    found = _tagged(text)
+    found = tagged(text)
     if found is None:
         return None
     boxed = single_box(found.answer)
@@ -75,7 +81,7 @@ def tags(text: str) -> Place | None:
 
 def expression_in_tags(text: str) -> Place | None:
     """`tags`, with the expression alone where sentences stand in them."""
-    found = _tagged(text)
+    found = tagged(text)
     if found is None:
         return None
     for find in (box, hashes, stated_mathematics):
@@ -199,7 +205,8 @@ def final_line(text: str) -> Place | None:
     return Place(start, len(stripped), line) if line else None
 
 
-def _tagged(text: str) -> Place | None:
+def tagged(text: str) -> Place | None:
+    """What stands in the last tag of an answer; without its end, all that follows."""
     if "<" not in text:
         return None
     lowered = lower(text)
@@ -210,11 +217,14 @@ def _tagged(text: str) -> Place | None:
             begin = start + len(opening)
             close = lowered.find(closing, begin, end)
             inside = text[begin : close if close >= 0 else end].strip()
+            if name in _LOOSE_NAMES and (close < 0 or "\n" in inside or len(inside) > _LONGEST_LOOSE):
+                break
             if inside.lower() not in _PLACEHOLDERS and (close >= 0 or end == len(text)):
                 return Place(start, close + len(closing) if close >= 0 else end, inside)
             end = start
         close = lowered.rfind(closing)
-        if 0 <= close < CONCLUDING_WINDOW and opening not in lowered and (inside := text[:close].strip()):
+        known = name not in _LOOSE_NAMES
+        if known and 0 <= close < CONCLUDING_WINDOW and opening not in lowered and (inside := text[:close].strip()):
             return Place(0, close + len(closing), inside)
     return None
 

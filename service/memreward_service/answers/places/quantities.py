@@ -8,7 +8,11 @@ from dataclasses import dataclass
 LONGEST_SENTENCE = 1_000
 """Characters of a sentence that are looked at."""
 
-NUMBER = r"(?:\d{1,3}(?:,\d{3})++(?!\d)|\d++)(?:\.\d++)?|\.\d++"
+SIGNS = "-+−–±－﹣"
+NUMBER = (
+    r"(?:\d{1,3}(?:,\d{3})++(?!\d)|[1-9]\d{0,2}(?:[ \u00a0\u2009\u202f]\d{3})++(?!\d|[ ]?/)|\d++)(?:\.\d++)?"
+    r"|\.\d++"
+)
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
 _RAISED = "⁰¹²³⁴-⁹⁺⁻"
 _CURRENCY = r"[$€£¥₹₩₽]"
@@ -18,17 +22,21 @@ _TOKEN = re.compile(
     (?P<maths>\\\[(?:[^\\]|\\(?!\]))*+\\\] | \\\((?:[^\\]|\\(?!\)))*+\\\) | \$\$[^$]++\$\$)
     | (?P<dollars>\$(?!\s)[^$\n]{{1,300}}(?<!\s)\$(?!\d))
     | (?P<number>
-        (?:[-+−–±](?={_CURRENCY}?[\d.]))?+ (?:\\?{_CURRENCY}[ ]?(?=[-−–\d.]))?+ (?:(?<={_CURRENCY})[-−–](?=\d))?+
+        (?:[{SIGNS}](?={_CURRENCY}?[\d.]))?+ (?:\\?{_CURRENCY}[ ]?(?=[{SIGNS}\d.]))?+
+        (?:(?<={_CURRENCY})[{SIGNS}](?=\d))?+
         (?: \d++(?:[ ]?:[ ]?\d++)++ | \d++[ ]\d++/\d++ | \d*+[{_FRACTIONS}] | (?:{NUMBER})(?:[eE][-+]?\d++)?+ )
         [{_RAISED}]*+
         (?:[ ]?\\?% | [ ]?°[ ]?[CFK]?(?!\w) | [ ]?[aApP]\.?[mM](?!\w)\.? | [a-zA-Z]++ (?:/[a-zA-Z]++)?+
+           | [ ]?[万萬만億亿억](?:\d{{1,8}}(?!\d))?+
            | (?:[ ](?:hundred|thousand|million|billion|trillion|dozen|percent)(?!\w))++ )?+
         [{_RAISED}]*+
       )
+    | (?P<whole>\\begin\{{(?P<name>[a-zA-Z]{{1,12}})\*?\}}(?:[^\\]|\\(?!end\{{))*+\\end\{{(?P=name)\*?\}}
+        | <[^<>=,]{{1,40}}(?:,[^<>=,]{{1,40}}){{1,8}}+>)
     | (?P<latex>\\[a-zA-Z]++ (?:[ ]?(?:{_BRACES}|\[[^\[\]]*+\](?={{)))*+ | \\[,;:!{{}}|\ ])
     | (?P<word>[^\W\d_]{{2,}}+(?:[-'’/][^\W\d_]++)*+)
     | (?P<letter>[a-zA-ZͰ-Ͽ](?:_(?:\{{\w{{1,9}}\}}|\w))?+['′]{{0,3}} | ∞)
-    | (?P<operator><=|>=|!=|[-+*/^=<>≤≥≠≈±×·÷√!|∈∪∩−–{_RAISED}] | _(?=[\d{{]))
+    | (?P<operator><=|>=|!=|\*\*|[{SIGNS}*/^=<>≤≥≠≈×·÷√!|∈∪∩{_RAISED}] | _(?=[\d{{]))
     | (?P<open>[(\[{{]) | (?P<close>[)\]}}])
     | (?P<space>\s++) | (?P<other>.)
     """,
@@ -37,12 +45,17 @@ _TOKEN = re.compile(
 _MATHEMATICAL_WORDS = frozenset({"sin", "cos", "tan", "log", "ln", "sqrt", "pi", "arcsin", "arccos", "arctan"})
 _WORDING = re.compile(r"(?<![\\a-zA-Z{])[a-zA-Z]{4,}+|(?<![\\a-zA-Z{])(?:and|to|for|in|of|is|per|at|as|on)(?![a-zA-Z])")
 _SPACING = re.compile(r"\\(?:[,;:! ]|q?quad)")
-_KNOWN_LATEX = re.compile(r"\d|\\(?:pi|infty|emptyset|varnothing)(?![a-zA-Z])")
+_KNOWN_LATEX = re.compile(r"\d|\\(?:begin|pi|infty|emptyset|varnothing)(?![a-zA-Z])")
 _SYMBOL = re.compile(r"[\d=<>+^]|\\(?!text|mathrm)[a-zA-Z]")
 _FACTORS = frozenset("xyzbcdefknpqrtuvw")
 """Letters that are no words, so that they belong to a number that stands before them."""
+_FACTOR = re.compile(
+    r"\((?=[^()]{0,60}(?<![a-zA-Z\d])\d{0,6}[a-zA-Z](?:\^|\*|[)]|[ ]?[-+−/]))"
+    r"[^()a-zA-Z]*+(?:(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])[^()a-zA-Z]*+)++\)"
+)
+"""A bracket with a variable and no words in it."""
 _JOINING = frozenset({"operator", "open", "comma"})
-_LONE_SIGNS = frozenset("-+−–±√|<>≤≥≠") | {"<=", ">=", "!="}
+_LONE_SIGNS = frozenset(f"{SIGNS}√|<>≤≥≠") | {"<=", ">=", "!="}
 _BEHIND_A_FACTORIAL = frozenset("=+-*/^)].,")
 _RELATIONS = frozenset("=<>≤≥≠∈≈") | {"<=", ">=", "!="}
 
@@ -83,7 +96,7 @@ def quantities(sentence: str) -> list[Quantity]:
             continue
         if token.kind == "other" and token.text in ",;、，" and depth:
             token = _Token("comma", token.start, token.end, token.text)
-        if not _continues(run, token, spaced):
+        if not (_continues(run, token, spaced) or _multiplies(run, token, sentence)):
             found += _ended(run, sentence)
             run, depth = [], 0
         if token.kind not in {"word", "other"} or run:
@@ -107,7 +120,7 @@ def _tokens(sentence: str) -> list[_Token]:
                 kind, text = match.lastgroup, match.group()
             else:
                 kind = "maths"
-        if kind == "number" and tokens and text[0] in "-+−–±" and _is_value(tokens[-1]):
+        if kind == "number" and tokens and text[0] in SIGNS and _is_value(tokens[-1]):
             tokens.append(_Token("operator", place, place + 1, text[0]))
             place += 1
             continue
@@ -123,6 +136,8 @@ def _tokens(sentence: str) -> list[_Token]:
             and sentence[place + 1 : place + 4].lstrip()[:1] not in _BEHIND_A_FACTORIAL
         ):
             kind = "other"
+        elif kind == "whole":
+            kind = "latex"
         elif kind == "latex" and _SPACING.fullmatch(text):
             kind = "space"
         tokens.append(_Token(kind, place, match.end(), text))
@@ -155,11 +170,22 @@ def _continues(run: list[_Token], token: _Token, spaced: bool) -> bool:
     if token.kind == "latex" or last == "latex":
         return last != "maths" and token.kind != "maths"
     if token.kind == "letter":
+        series = last == "close" and any(before.kind == "latex" for before in run)
         factor = last == "number" and (token.text in _FACTORS or token.text == "pi")
+        factor = factor or (series and token.text not in {"a", "A", "I"})
         return not spaced or factor or run[-1].text.lower() in _MATHEMATICAL_WORDS
     if token.kind == "number":
         return run[-1].text.lower() in _MATHEMATICAL_WORDS
     return token.kind == "open" and not spaced and last != "maths"
+
+
+def _multiplies(run: list[_Token], token: _Token, sentence: str) -> bool:
+    """Whether `token` is a factor behind a space: in `3 (x + 1)` and `$5$ $\\sqrt{3}$`, not in `5 (of 9)`, `5 (3)`."""
+    if not run or run[-1].kind not in {"number", "maths"} or sentence[run[-1].end : token.start].strip():
+        return False
+    if token.kind == "maths":
+        return _inside(token.text).startswith(("\\sqrt", "\\pi"))
+    return run[-1].kind == "number" and token.kind == "open" and _FACTOR.match(sentence, token.start) is not None
 
 
 def _ended(run: list[_Token], sentence: str) -> list[Quantity]:

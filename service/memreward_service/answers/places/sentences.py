@@ -12,7 +12,9 @@ from memreward_service.answers.places.quantities import LONGEST_SENTENCE, Quanti
 _STOP = re.compile(r"[.!?][\"”'’)*_]{0,4}\s++(?=[^\sa-z])|[。！？]\s*+")
 _ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "st", "no", "vs", "prof", "jr", "sr", "approx", "ca", "p.m", "a.m", "mt")
 _INITIALS = re.compile(r"[A-Z]|[a-zA-Z](?:\.[a-zA-Z])+")
-_MARKUP = re.compile(r"\*\*|__(?!\w)|`|<<[^<>\n]{0,200}>>|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
+_MARKUP = re.compile(
+    r"(?<![\w)}\]])\*\*|\*\*(?![\d(-])|__(?!\w)|`|<<[^<>\n]{0,200}>>|(?<![\w)}\]*])[*_](?=\S)|(?<=\S)[*_](?![\w{(\\*])"
+)
 _BULLET = re.compile(r"\s*+(?:[-*•>#✅✔➡⇒→=]\s*+(?=\s)|[•>#✅✔➡⇒→]|\d{1,2}[.)]\s++(?=[^\W\d_]))[\s️>#]*+")
 _FILLERS = re.compile(
     r"(?:[\s:=~≈\"'“(]|\b(?:about|approximately|around|roughly|exactly|only|just|simply|a total of|equal to|now|then"
@@ -28,6 +30,23 @@ _CLAUSE = re.compile(
     r"|leaving|then|donc|also|daher|luego|поэтому|logo|portanto|quindi|dus)(?!\w)",
     re.IGNORECASE,
 )
+_REMARK_CLAUSE = re.compile(
+    r",? (?:which|that)(?:['’]s| (?:is|was|are|were|would be|represents|makes up|accounts for)) "
+    r"(?:(?:about|around|approximately|roughly|exactly|only|just|nearly|almost|also|still) )?+"
+    r"(?:enough|(?:more|less|fewer|greater|higher|lower|smaller|larger|longer|shorter) than"
+    r"|(?:a|one) (?:half|third|quarter|fifth|tenth) of|half of|twice|double"
+    r"|\\?[$€£]? ?\d[\d.,/]*+(?: ?\\?%| percent(?!\w)| times|(?: [^\W\d_]++)?? (?:more|less|fewer|greater|higher|lower"
+    r"|longer|shorter|older|younger|larger|smaller) than))",
+    re.IGNORECASE,
+)
+"""A clause that only compares the answer before it: `25 dollars, which is 20% of his budget`."""
+_SHARE = re.compile(r"percent|%|fraction|ratio|proportion|share|rate|probability|out of|/|\\frac", re.IGNORECASE)
+_YES_OR_NO = re.compile(r"\W{0,4}(?:(?:so|thus|therefore|hence),? )?(yes|no)[,.:;]? (?=[$\d])", re.IGNORECASE)
+_VERB = re.compile(
+    r"\$? (?:is|are|was|were|does|do|can|cannot|divides|equals|has|have)(?:n['’]t)?(?!\w)"
+    r"(?! (?:correct|right|indeed|the))"
+)
+_NEGATED = re.compile(r"\$? (?:(?:is|are|was|were|does|do|can)(?:n['’]t| not| never)|cannot)(?!\w)")
 _OPENING = re.compile(
     r"(?:(?:so|thus|therefore|hence|finally),? )?(?:since|if|when|because|after|given|as|with|for|out of|of|from"
     r"|in)\b[^,]*+,",
@@ -98,6 +117,11 @@ def _conclusion(sentence: str) -> str | None:
     found = _known(sentence)
     if not found:
         return None
+    if (verdict := _verdict(sentence, found)) is not None:
+        return verdict
+    clause = _REMARK_CLAUSE.search(sentence, found[0].end, LONGEST_SENTENCE)
+    if clause is not None and ("%" not in clause.group() or not _SHARE.search(sentence, 0, clause.start())):
+        return _conclusion(sentence[: clause.start()])
     grammar = grammar_of(sentence)
     begin = 0
     for match in (*_CLAUSE.finditer(sentence), *_OPENING.finditer(sentence, 0, LONGEST_SENTENCE)):
@@ -114,6 +138,14 @@ def _conclusion(sentence: str) -> str | None:
             place = index
             break
     return compound(sentence, late, place, None)
+
+
+def _verdict(sentence: str, found: list[Quantity]) -> str | None:
+    """What a sentence says about its only expression: `no` for `No, 5 is not prime.`, all of `5 is not prime.`"""
+    said = _YES_OR_NO.match(sentence)
+    if said is not None and found[0].start == said.end() and _VERB.match(sentence, found[0].end):
+        return said[1].lower()
+    return words_alone(sentence) if len(found) == 1 and _NEGATED.match(sentence, found[0].end) else None
 
 
 def _known(sentence: str) -> list[Quantity]:

@@ -274,3 +274,27 @@ WORD_PADS = ("<image>", "<img>", "</img>", "<video>", "<audio>")
 
 RUN_ON_WORDS = ("user\n", "Human:", "User:", "USER:", "Question:", "Problem:", "Q:", "### ", "<human>")
 """How a model goes on as the user after the end of its turn, beside the heads of templates."""
+
+NEXT_QUESTIONS = (
+    "Question:",
+    "Q:",
+    "Problem:",
+    "### Instruction",
+    "### Question",
+    "### Problem",
+    "### Human",
+    "### User",
+    "## Question",
+    "## Problem",
+    "Human:",
+    "User:",
+    "USER:",
+    "Pregunta:",
+    "Frage:",
+    "Вопрос:",
+    "问题：",
+    "问题:",
+    "題目：",
+    "问：",
+)
+"""How a model goes on with another question in words alone, as the examples of a prompt do."""

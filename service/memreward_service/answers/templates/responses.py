@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from memreward_service.answers.templates.chat_templates import (
     ANSWER_TAGS,
     MODEL_ROLES,
+    NEXT_QUESTIONS,
     RESPONSE_WRAPS,
     SPELLED_THINKING,
     THINKING_TAGS,
@@ -28,6 +31,22 @@ _ANSWER_OPENINGS = dict(ANSWER_TAGS)
 _SPELLED = tuple(opening for opening, _ in SPELLED_THINKING)
 _ENDS = tuple(END_TOKENS | {"<pad>", "<bos>"})
 _HARMONY_MARKS = END_TOKENS | {HARMONY, CHANNEL, MESSAGE}
+_NEXT_QUESTION = re.compile(rf"^[ \t]{{0,4}}(?:\*\*)?(?:{'|'.join(map(re.escape, NEXT_QUESTIONS))})", re.MULTILINE)
+_ANSWER_MARKS = (
+    "####",
+    "answer",
+    "\\boxed{",
+    "答案",
+    "答：",
+    "答え",
+    "정답",
+    "respuesta",
+    "réponse",
+    "antwort",
+    "ответ",
+)
+_ANSWER_LINE = 400
+"""Characters before another question in which the line of an answer begins."""
 _QUOTES = frozenset("`'\"“”‘’«»")
 _LONGEST_TOKEN = 44
 _MOST_ENDS = 2_000
@@ -42,6 +61,24 @@ def split_response(response: str) -> tuple[str | None, str]:
     analysis. A response that was cut inside its thinking says nothing. Tokens that end a turn, and what follows in a
     chat that runs on, are no part of either.
     """
+    thinking, rest = _split(response)
+    return thinking, without_next_question(rest)
+
+
+def without_next_question(text: str) -> str:
+    """The text up to where it goes on with another question: behind a line that says its answer, a line that begins
+    with one of NEXT_QUESTIONS."""
+    if len(text) > LONGEST or not any(head in text for head in NEXT_QUESTIONS):
+        return text
+    for found in _NEXT_QUESTION.finditer(text):
+        before = text[max(0, found.start() - _ANSWER_LINE) : found.start()].rstrip()
+        line = before.rpartition("\n")[2].lower()
+        if any(mark in line for mark in _ANSWER_MARKS) or line.lstrip(" *").startswith("a:"):
+            return text[: found.start()].rstrip()
+    return text
+
+
+def _split(response: str) -> tuple[str | None, str]:
     if not any(lead in response for lead in _LEADS):
         return _spelled(response) if response.startswith(_SPELLED) else (None, response.strip())
     if len(response) > LONGEST:
