@@ -149,7 +149,7 @@ def _leading_label(answer: Answer) -> str | None:
 
 
 def _conclusion(answer: Answer) -> str | None:
-    return _last(answer.labels.concluding(answer.text))
+    return _last(answer.labels.corrected(answer.text)) or _last(answer.labels.concluding(answer.text))
 
 
 def _turn(answer: Answer) -> str | None:

@@ -40,7 +40,7 @@ WORDINGS = (
         answers=r"answers?|ans|answer choice|answer option|conclusion|final choice",
         verbs=r"is|are|was|be|seems?|appears?|looks|remains|becomes|makes|would be|must be|should be|:",
         verdicts=r"correct|right|best|true|answer|the one|winner|appropriate|suitable|accurate|"
-        r"works|fits|applies|holds|matches|stands out|better|most likely|"
+        r"works|fits|applies|holds|matches|stands out|better|sense|most likely|"
         r"my (?:choice|pick)"
         r"|most (?:plausible|logical|reasonable|likely|sensible)",
         faults=r"(?:is|are|was|were|be|does|do|did|could|would|should|must|may|might|seems?|has|have|can) (?:not|"

@@ -75,9 +75,11 @@ _LETTERS_OF_CHOICES = re.compile(r" *\(?[A-Z]\)?(?:(?: *, *| +and +| +or +)++\(?
 _DEGREE = re.compile(r"\^ ?\{? ?\\circ ?\}?|\^ ?\{? ?° ?\}?")
 _DOUBLED = re.compile(r"\\\\(?=[A-Za-z])")
 _SQUEEZED = re.compile(r"\\(q?quad)(?=[A-Za-z])")
-_THOUSANDS = re.compile(r"(?<=\d)(?:\{,\}|,\\! ?|\\,|,\\,)(?=\d{3}(?!\d))")
+_THOUSANDS = re.compile(r"(?<=\d)(?: ?\{ ?, ?\} ?|,\\! ?|\\,|,\\,)(?=\d{3}(?!\d))")
 _EQUALITY = re.compile(r"([<>!=])=|=([<>])")
 _EQUALITIES = {"<": "\\le ", ">": "\\ge ", "!": "\\ne ", "=": "="}
+_UNESCAPED = re.compile(r"\\?(?:(\x0c)(?=rac)|\x08(?=inom|eta|oxed))")
+"""Commands whose backslash and first letter were read as one sign: a form feed and `rac`."""
 _DOUBLE_STAR = re.compile(r"(?<=[\w)\]}])\*\*(?=[-\w({\\])")
 _ANGLED = re.compile(r"<([^<>=]{1,200},[^<>=]{1,200})>")
 _SPACES = re.compile(r"\s++")
@@ -88,6 +90,7 @@ _EXCLAMATION = re.compile(r"(?<=[a-z»]{2})!++\Z")
 
 def normalised(answer: str) -> str:
     """The answer in the one spelling. Linear in its length."""
+    answer = unescaped(answer)
     if "\\begin" not in answer:
         # LaTeX that was escaped once too often, and `\quadx`.
         answer = _SQUEEZED.sub(r"\\\1 ", _DOUBLED.sub(r"\\", answer))
@@ -98,6 +101,13 @@ def normalised(answer: str) -> str:
     bare = _without_quotes(_without_edges(plain))
     vector = _ANGLED.fullmatch(bare)
     return f"\\langle {vector[1].strip()}\\rangle" if vector else bare
+
+
+def unescaped(text: str) -> str:
+    """The text with `\\frac` and `\\boxed` for what is left of them where `\\f` and `\\b` were read as one sign."""
+    if "\x0c" not in text and "\x08" not in text:
+        return text
+    return _UNESCAPED.sub(lambda sign: "\\f" if sign[1] else "\\b", text)
 
 
 def surface(normal: str) -> str:

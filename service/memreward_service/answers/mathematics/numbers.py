@@ -47,8 +47,16 @@ _VALUE = re.compile(
     rf"|(?P<digits>{_DECIMAL})(?:[eE](?P<exponent>[-+]?\d{{1,9}})| ?(?:\*|x) ?{_POWER_OF_TEN})?"
 )
 _ONLY_POWER = re.compile(_POWER_OF_TEN)
-_SCALES = {"hundred": 10**2, "thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
-_SCALE = re.compile(rf"[ «]*({'|'.join(_SCALES)})\b[ »]*", re.IGNORECASE)
+_SCALES = {
+    **dict.fromkeys(("hundred", "hundreds"), 10**2), **dict.fromkeys(("trillion", "trillions"), 10**12),
+    **dict.fromkeys(("thousand", "thousands", "tausend", "mil", "тыс", "тысяч", "тысячи", "тысяча", "ribu", "nghìn"),
+                    10**3),
+    **dict.fromkeys(("million", "millions", "millionen", "millones", "millón", "milhões", "milhão", "milioni", "млн",
+                     "миллион", "миллиона", "миллионов", "juta", "triệu"), 10**6),
+    **dict.fromkeys(("billion", "billions", "milliarde", "milliarden", "milliard", "milliards", "млрд", "миллиардов"),
+                    10**9),
+}  # fmt: skip
+_SCALE = re.compile(rf"[ «]*({'|'.join(_SCALES)})\b\.?[ »]*", re.IGNORECASE)
 _HAN_SCALES = {"万": 10**4, "萬": 10**4, "만": 10**4, "億": 10**8, "亿": 10**8, "억": 10**8}
 _HAN_SCALE = re.compile(rf"[ «]*([{''.join(_HAN_SCALES)}])")
 _PERCENT = re.compile(r"[ «]*(?:%|(?:percent|percentage|pct|per cent)\b)(?: points?\b)?[ »]*", re.IGNORECASE)
@@ -60,7 +68,7 @@ _SHORT_UNITS = word_set(
     "kgs gms kms mm cm dm km nm ft in yd mi kg mg ml cl dl kl lb lbs oz hr hrs min mins sec secs ms mph kph kmh rpm "
     "kwh kw mw hz khz mhz kb mb gb tb kj mj cal kcal pa kpa kn kv ma sq cu cc gal qt pt tsp tbsp ac ha usd eur "
     "gbp inr rs cad aud yr yrs wk wks mo rev rad deg cts ct pcs ppm bpm chf rmb cny jpy krw kr zł kč stk stck std hl "
-    "руб коп шт кг гр км см мм дм мл мин сек ч м г л р т "
+    "руб грн коп шт кг гр км см мм дм мл мин сек ч м г л р т "
     "円 元 块 塊 圆 圓 ドル ユーロ 美元 欧元 人民币 日元 韩元 英镑 卢布 원 달러 유로 엔 "
     "个 個 个人 人 名 位 本 枚 匹 頭 头 只 隻 张 張 条 條 台 辆 輛 杯 箱 袋 瓶 棵 株 颗 粒 把 支 "
     "枝 间 層 层 页 頁 道 题 種 种 种方法 通り 種類 双 "
@@ -71,6 +79,10 @@ _SHORT_UNITS = word_set(
     "米 千米 公里 厘米 毫米 克 千克 公斤 斤 吨 升 毫升 平方米 立方米 平方厘米 "
     "キロ メートル センチ グラム リットル 킬로미터 미터"
 )
+_COUNTERS = frozenset("个個名只隻棵本张張条條位匹枚台辆輛杯箱瓶颗粒支枝朵头頭件块塊人개명")
+_UNCOUNTED = frozenset("以半多余餘分倍超未至或又和百千万萬弱強强满滿内")
+"""Signs that make something else of a number and its counter: `6个半` is 6.5."""
+_LONGEST_COUNTED = 6
 _LONE_UNITS = frozenset("mghsLl")
 _VOWELS = frozenset("aeiouyäöüáéíóúàèâêôаеиоуыяюэё")
 _WORD = re.compile(r"[^\W\d_]{2,}+")
@@ -78,7 +90,7 @@ _CHANGING = word_set(
     "not no or and if is are to than least most more less fewer for when where mod plus minus times of x but "
     "except between from until unless either neither over under above below up down remainder factorial "
     "oder ou o или mehr weniger plus moins más menos más mas более менее больше меньше не nicht pas mindestens "
-    "höchstens "
+    "höchstens раз десятых сотых половиной "
     "squared cubed pi sin cos tan log ln sqrt cot sec csc exp dot base half quarter third dozen am pm mille "
     "and a an the"
 ) - {"of", "a", "an", "the", "dozen", "for", "over"}
@@ -189,8 +201,9 @@ def _is_unit_word(word: str, before: str, after: str, quoted: bool) -> bool:
         ratio = before == "/" or after == "/"
         return ratio or (before == " " and word in _LONE_UNITS and after not in ("^", "(", "*"))
     if not word.isascii() and ord(word[0]) >= 0x2E80:
-        return False  # 以上, より: a word of a script without spaces is a unit only where it is known.
-    if not word.isascii() and len(plain) > 2 and before.isdigit():
+        # 以上, より: a word of a script without spaces is a unit only where it is known, or a known one begins it.
+        return word[0] in _COUNTERS and len(word) <= _LONGEST_COUNTED and _UNCOUNTED.isdisjoint(word)
+    if not word.isascii() and len(plain) > 2:
         return True
     # `3xy` and `5 ab` are products; `5 apples` are not.
     return len(plain) > 2 and before in " (/" and not _VOWELS.isdisjoint(plain) and not set("abc") >= set(plain)

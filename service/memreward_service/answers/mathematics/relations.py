@@ -38,6 +38,7 @@ _NAMES = tuple(
         rf"\\?[A-Za-z]++{_SUBSCRIPT}'?(?:\((?:\\?[A-Za-z]++|\d++|[A-Za-z, ]++){_SUBSCRIPT}\))?",  # x_1, \theta, f(2)
         r"\\(?:overline|vec|angle|triangle|overrightarrow|hat|bar) ?\{?[A-Z a-z]++\}?",  # \overline{AB}
         r"\|\\?[A-Za-z]++\|",  # |AB|
+        r"[A-Z] ?\^ ?(?:\{ ?(?:-1|T) ?\}|T)",  # A^{-1}
         r"«[^«»]*+»|[A-Za-z ]{4,}+",  # Total
         r"\\frac ?\{[A-Z]{1,3}\} ?\{[A-Z]{1,3}\}",  # AB over CD
         r"\([A-Za-z](?:, ?[A-Za-z])+\)",  # (x, y)

@@ -10,6 +10,8 @@ LONGEST_BOX = 2_000
 """Characters in which a box has to be closed."""
 BOXES_TRIED = 20
 """Boxes looked at, counted from the end."""
+LONGEST_NAME = 24
+"""Characters before a box in which its name is looked for."""
 LONGEST_JOINT = 40
 """Characters that may stand between two boxes of one list."""
 
@@ -17,19 +19,28 @@ _NAMES = ("\\boxed", "\\fbox", "\\framebox")
 _OPENING = re.compile(r"\\(?:boxed|fbox|framebox)(?![a-zA-Z])[ \t]*+(\{)?")
 _BRACE = re.compile(r"\\.|[{}]", re.DOTALL)
 _UNBRACED = re.compile(r"[-+−]?(?:\\frac\{[^{}]{1,80}\}\{[^{}]{1,80}\}|[\d.,]*\d|[a-zA-Z](?![\w{]))")
+_NAME = (
+    r"(?:\\[a-zA-Z]{2,8} ?)?[a-zA-Z]{1,3}(?:_(?:\{\w{1,3}\}|\w))?(?:\(\w{1,3}\))?\s*=\s*"
+    r"|(?!(?i:answer|final|result|thus|then|total|check|note|step|correction|actually|verif|simpl|round|approx|equiv))"
+    r"[A-Za-z]{4,15}: *[$(\\]{0,2}"
+)
+"""What stands before a box in a list of named ones: `x_1 =`, `f(2) =`, `Area:`."""
 _JOINT = re.compile(
     r"(?:[\s$,;&、，。]|\\[()\[\],; ]|\\q?quad"
-    r"|(?:and|or|y|et|und|e|и|和|と|및)(?![a-z_]| ?=)|[^\W\d_]{3,15} and |\\text\s*\{\s*(?:and|or),?\s*\}|[.*])*+"
-    r"(?P<label>[a-zA-Z](?:_\w)?\s*=\s*)?"
+    r"|(?:and|or|y|et|und|e|и|和|と|및)(?![a-z_]| ?=)|[^\W\d_]{3,15} and |\+{2}|\\text\s*\{\s*(?:and|or),?\s*\}|[.*])*+"
+    rf"(?:{_NAME})?"
 )
-_PART = r"\(?(?P<part>[a-h]|i{1,3}|iv|vi{0,3})\)"
-_PART_BEFORE = re.compile(rf"(?<!\w){_PART}[\s$*_:.(\\]{{0,8}}$")
+_PART = r"\(?(?P<part>[a-hA-H]|\d|i{1,3}|iv|vi{0,3})\)"
+_PART_BEFORE = re.compile(
+    rf"(?:(?<!\w){_PART}|^\s*(?P<number>\d)\.)[\s$*_:.(\\]{{0,8}}(?:is )?[$( ]{{0,3}}$", re.MULTILINE
+)
 _PART_BEHIND = re.compile(rf"[$ ]{{0,3}}(?:\\text\s?\{{)? ?(?:for|in) (?:part )?{_PART}")
 _PART_JOINT = re.compile(
-    r"(?:[\s$,;.:&*_(){}\\]|text|\b(?:for|part|and|in|is|the answer|the answers)\b|\((?:[a-h]|i{1,3}|iv|vi{0,3})\)"
-    r"|(?<!\w)(?:[a-h]|i{1,3}|iv|vi{0,3})\))*+"
+    r"(?:[\s$,;.:&*_(){}\\]|text|\b(?:for|to|part|and|in|is|the answer|the answers)\b"
+    r"|\((?:[a-h]|\d|i{1,3}|iv|vi{0,3})\)|(?<!\w)(?:[a-h]|\d|i{1,3}|iv|vi{0,3})[.)])*+",
+    re.IGNORECASE,
 )
-_LABEL = re.compile(r"(?<![\w\\])[a-zA-Z](?:_\w)?\s*=\s*$")
+_LABEL = re.compile(rf"(?<![\w\\])(?:{_NAME})$")
 _PLACEHOLDERS = frozenset(
     {
         "",
@@ -78,8 +89,13 @@ def last_boxes(text: str) -> Box | None:
     for box in boxes(text):
         if chosen and box.end > chosen[-1].start:
             chosen[-1] = box
-        elif chosen and not (between := text[box.end : chosen[-1].start][: LONGEST_JOINT + 1]).isspace():
+        elif (
+            chosen
+            and not (between := text[box.end : chosen[-1].start][: LONGEST_JOINT + 1].removesuffix("\\")).isspace()
+        ):
             if len(between) > LONGEST_JOINT or not (_JOINT.fullmatch(between) or _PART_JOINT.fullmatch(between)):
+                break
+            if ":" in between and not (_label(text, box) or _part(text, box)):
                 break
             chosen.append(box)
         else:
@@ -111,14 +127,17 @@ def _box(text: str, start: int) -> Box | None:
 
 
 def _label(text: str, box: Box) -> str:
-    match = _LABEL.search(text, max(0, box.start - 12), box.start)
-    return " ".join(match.group().split()) if match else ""
+    match = _LABEL.search(text, max(0, box.start - LONGEST_NAME), box.start)
+    if match is None:
+        return ""
+    name = match.group().rstrip(" $(\\\n")
+    return " ".join(name.split()) if name.endswith("=") else f"{name.removesuffix(':')} ="
 
 
 def _part(text: str, box: Box) -> str:
     """The part of a question that a box answers: `a` of `(a) \\boxed{3}` and of `\\boxed{3} for part (a)`."""
     match = _PART_BEFORE.search(text, max(0, box.start - 16), box.start) or _PART_BEHIND.match(text, box.end)
-    return match["part"] if match else ""
+    return (match.groupdict().get("number") or match["part"]) if match else ""
 
 
 def _bare(inside: str) -> str:

@@ -7,13 +7,17 @@ import re
 _EQUALS = re.compile(r"(?<![<>!:=])=(?!=)")
 _ABOUT = re.compile(r"≈|\\approx(?![a-zA-Z])|\\simeq(?![a-zA-Z])")
 _RELATION = re.compile(r"[<>≤≥≠∈≡]|!=|\\(?:leq?|geq?|neq?|in|equiv|lt|gt|to|mapsto|implies|Rightarrow)(?![a-zA-Z])")
-_WORDING = re.compile(r"\\(?:text|mathrm|textbf|mathbf|textit|mbox|operatorname)\s*\{[^{}]*\}")
+_WORDING = re.compile(
+    r"\\(?:begin|end)\{[a-zA-Z]+\*?\}(?:\{[lcr| ]+\})?"
+    r"|\\(?:text|mathrm|textbf|mathbf|textit|mbox|operatorname)\s*\{[^{}]*\}"
+)
 _COMMAND = re.compile(
     r"\\[a-zA-Z]+|(?<![a-zA-Z])(?:sin|cos|tan|log|ln|sqrt|pi|mod|x(?=\s*\d))(?![a-zA-Z])|(?<=\d)(?:st|nd|rd|th)\b|(?<![a-zA-Z])(?:i(?![a-zA-Z])|e(?=\^))"
 )
 _UNIT = re.compile(r"(?<=[\d\s])[^\W\d_]{2,}")
 _LETTER = re.compile(r"[^\W\d_]")
 _COMBINED = re.compile(r"[-+*/^−·×]|\\(?:frac|dfrac|tfrac|cdot|times|sqrt|div)|\d\s?[a-zA-Z]")
+_INVERSE = re.compile(r"[A-Z] ?\^ ?(?:\{ ?(?:-1|T) ?\}|T)")
 _EXACT = re.compile(r"[√π/]|\\[a-zA-Z]")
 _BARE = re.compile(r"\s*[-+−$€£¥]{0,3}[\d,.]+\s*%?\s*")
 _SEVERAL = re.compile(r"(?<!\w)(?:and|or)(?!\w)|,|\\\\|;")
@@ -36,7 +40,11 @@ def value_side(text: str, named: bool = False) -> str:
     if not _has_variables(last):
         if _BARE.fullmatch(first) and not _BARE.fullmatch(last):
             return first
-        return text if _has_variables(first) and _COMBINED.search(_WORDING.sub("", first)) else last
+        return (
+            text
+            if _has_variables(first) and not _INVERSE.fullmatch(first) and _COMBINED.search(_WORDING.sub("", first))
+            else last
+        )
     return f"{first} = {last}" if len(sides) > 2 and not _COMBINED.search(first) else text
 
 

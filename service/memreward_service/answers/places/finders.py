@@ -31,6 +31,10 @@ _TAG_NAMES = (
     *("answer", "final_answer", "finalanswer", "final answer", "final-answer", "ans", "final", "choice"),
     *("solution", "result", "response", "output"),
 )
+_TAGS = (
+    *((name, f"<{name}>", f"</{name}>") for name in _TAG_NAMES),
+    *((name, f"[{name}]", f"[/{name}]") for name in ("answer", "final answer")),
+)
 _LOOSE_NAMES = frozenset({"solution", "result", "response", "output", "final"})
 """Tags in which a whole solution may stand: they count where a short line stands in them."""
 _LONGEST_LOOSE = 200
@@ -110,6 +114,15 @@ def single_box(text: str) -> Place | None:
     """The last box by itself: of two choices in boxes, the last one counts."""
     found = next(boxes(text), None)
     return None if found is None else Place(found.start, found.end, found.inside)
+
+
+def late_statement(text: str) -> Place | None:
+    """A statement of the final answer behind the last box, which held a step."""
+    last = next(boxes(text), None)
+    if last is None or "final answer is" not in lower(text[last.end :]):
+        return None
+    place = stated_mathematics(text[last.end :])
+    return None if place is None else Place(last.end + place.start, last.end + place.end, place.answer)
 
 
 def hashes(text: str) -> Place | None:
@@ -207,11 +220,10 @@ def final_line(text: str) -> Place | None:
 
 def tagged(text: str) -> Place | None:
     """What stands in the last tag of an answer; without its end, all that follows."""
-    if "<" not in text:
+    if "<" not in text and "[/" not in text:
         return None
     lowered = lower(text)
-    for name in _TAG_NAMES:
-        opening, closing = f"<{name}>", f"</{name}>"
+    for name, opening, closing in _TAGS:
         end = len(text)
         for start in islice(_last_first(lowered, opening), TRIES):
             begin = start + len(opening)
@@ -274,7 +286,10 @@ def _lines(text: str) -> Iterator[tuple[int, int]]:
         start = text.rfind("\n", lowest, end) + 1 or lowest
         for opening, closing in (("\\[", "\\]"), ("$$", "$$")):
             if text.endswith(closing, start, end) and (found := text.rfind(opening, lowest, end - 2)) >= 0:
-                start = min(start, found) if text[text.rfind("\n", 0, found) + 1 : found].strip() == "" else start
+                begins = text[text.rfind("\n", 0, found) + 1 : found].strip() == ""
+                # `So it is $$` opens a formula on the lines below.
+                ends = text[found + 2 : _line_end(text, found)].strip() == "" and found < start
+                start = min(start, found) if begins or ends else start
         while start < end and text[start].isspace():
             start += 1
         yield start, end

@@ -14,13 +14,17 @@ NUMBER = (
     r"|\.\d++"
 )
 _FRACTIONS = "½⅓⅔¼¾⅕⅖⅗⅘⅙⅚⅛⅜⅝⅞"
+_SCALES = (
+    "hundred|thousand|million|billion|trillion|dozen|percent|tausend|millionen|milliarden|mil|millones|milhões|millions"
+    "|milliards|тыс|тысяч|тысячи|млн|млрд|миллионов|миллиона"
+)
 _RAISED = "⁰¹²³⁴-⁹⁺⁻"
 _CURRENCY = r"[$€£¥₹₩₽]"
 _BRACES = r"\{(?:[^{}]|\{(?:[^{}]|\{[^{}]*+\})*+\})*+\}"
 _TOKEN = re.compile(
     rf"""
     (?P<maths>\\\[(?:[^\\]|\\(?!\]))*+\\\] | \\\((?:[^\\]|\\(?!\)))*+\\\) | \$\$[^$]++\$\$)
-    | (?P<dollars>\$(?!\s)[^$\n]{{1,300}}(?<!\s)\$(?!\d))
+    | (?P<dollars>\$[ ]?-?\d[\d.,]{{0,20}}+[ ]?\$(?!\d) | \$(?!\s)[^$\n]{{1,300}}(?<!\s)\$(?!\d))
     | (?P<number>
         (?:[{SIGNS}](?={_CURRENCY}?[\d.]))?+ (?:\\?{_CURRENCY}[ ]?(?=[{SIGNS}\d.]))?+
         (?:(?<={_CURRENCY})[{SIGNS}](?=\d))?+
@@ -28,7 +32,7 @@ _TOKEN = re.compile(
         [{_RAISED}]*+
         (?:[ ]?\\?% | [ ]?°[ ]?[CFK]?(?!\w) | [ ]?[aApP]\.?[mM](?!\w)\.? | [a-zA-Z]++ (?:/[a-zA-Z]++)?+
            | [ ]?[万萬만億亿억](?:\d{{1,8}}(?!\d))?+
-           | (?:[ ](?:hundred|thousand|million|billion|trillion|dozen|percent)(?!\w))++ )?+
+           | (?:[ ](?:{_SCALES})(?!\w))++ )?+
         [{_RAISED}]*+
       )
     | (?P<whole>\\begin\{{(?P<name>[a-zA-Z]{{1,12}})\*?\}}(?:[^\\]|\\(?!end\{{))*+\\end\{{(?P=name)\*?\}}
@@ -49,10 +53,7 @@ _KNOWN_LATEX = re.compile(r"\d|\\(?:begin|pi|infty|emptyset|varnothing)(?![a-zA-
 _SYMBOL = re.compile(r"[\d=<>+^]|\\(?!text|mathrm)[a-zA-Z]")
 _FACTORS = frozenset("xyzbcdefknpqrtuvw")
 """Letters that are no words, so that they belong to a number that stands before them."""
-_FACTOR = re.compile(
-    r"\((?=[^()]{0,60}(?<![a-zA-Z\d])\d{0,6}[a-zA-Z](?:\^|\*|[)]|[ ]?[-+−/]))"
-    r"[^()a-zA-Z]*+(?:(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])[^()a-zA-Z]*+)++\)"
-)
+_FACTOR = re.compile(r"\((?=[^()]{0,60}[-+−*/^])[^()a-zA-Z]*+(?:(?<![a-zA-Z])[a-zA-Z](?![a-zA-Z])[^()a-zA-Z]*+)++\)")
 """A bracket with a variable and no words in it."""
 _JOINING = frozenset({"operator", "open", "comma"})
 _LONE_SIGNS = frozenset(f"{SIGNS}√|<>≤≥≠") | {"<=", ">=", "!="}

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from memreward_proto.records import Domain
+from memreward_service.answers.mathematics.latex import unescaped
 from memreward_service.answers.places.corrections import is_correction, retraction
 from memreward_service.answers.places.finders import (
     Place,
@@ -18,6 +19,7 @@ from memreward_service.answers.places.finders import (
     expression_in_tags,
     final_line,
     hashes,
+    late_statement,
     letter_line,
     single_box,
     stated_line,
@@ -84,6 +86,14 @@ PLACE_RULES: tuple[PlaceRule, ...] = (
         expression_in_tags,
     ),
     PlaceRule("answer tags", _WORDS, Mark.BOX, "It is in France.\n<answer>\nParis\n</answer>", "Paris", tags),
+    PlaceRule(
+        "statement behind a box",
+        _MATH,
+        Mark.STATEMENT,
+        "He pays \\boxed{3} twice. The final answer is $6$.",
+        "6",
+        late_statement,
+    ),
     PlaceRule("box", _MATH, Mark.BOX, "So they are $\\boxed{3}$ and $\\boxed{5}$.", "3, 5", box),
     PlaceRule("box", _WORDS, Mark.BOX, "It is \\boxed{\\text{Rome}}, no, \\boxed{Paris}.", "Paris", single_box),
     PlaceRule("hashes", _MATH | _WORDS, Mark.STATEMENT, "7 + 5 = 12\n#### 12\n\nI added them.", "12", hashes),
@@ -114,6 +124,7 @@ def placed_answer(domain: Domain, text: str, finished: bool = True) -> FinalAnsw
 
     `finished`: False for thinking that was cut off, in which only a marked answer counts.
     """
+    text = unescaped(text) if domain is Domain.MATH else text
     placed = _first(_RULES[domain] if finished else _STRONG[domain], text)
     if placed is None:
         return FinalAnswer("", "", Mark.POSITION, rule="none")

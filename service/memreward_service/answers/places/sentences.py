@@ -9,7 +9,7 @@ from memreward_service.answers.places.compounds import OPERATED, compound
 from memreward_service.answers.places.grammar import grammar_of, words_alone
 from memreward_service.answers.places.quantities import LONGEST_SENTENCE, Quantity, quantities
 
-_STOP = re.compile(r"[.!?][\"”'’)*_]{0,4}\s++(?=[^\sa-z])|[。！？]\s*+")
+_STOP = re.compile(r"[.!?][\"”'’)*_$]{0,4}\s++(?=[^\sa-z])|[。！？]\s*+")
 _ABBREVIATIONS = ("mr", "mrs", "ms", "dr", "st", "no", "vs", "prof", "jr", "sr", "approx", "ca", "p.m", "a.m", "mt")
 _INITIALS = re.compile(r"[A-Z]|[a-zA-Z](?:\.[a-zA-Z])+")
 _MARKUP = re.compile(
@@ -31,7 +31,8 @@ _CLAUSE = re.compile(
     re.IGNORECASE,
 )
 _REMARK_CLAUSE = re.compile(
-    r",? (?:which|that)(?:['’]s| (?:is|was|are|were|would be|represents|makes up|accounts for)) "
+    r"(?:,? (?:which|that)(?:['’]s| (?:is|was|are|were|would be|represents|makes up|accounts for))"
+    r"|, (?:or|i\.e\.,?|that is,|representing)) "
     r"(?:(?:about|around|approximately|roughly|exactly|only|just|nearly|almost|also|still) )?+"
     r"(?:enough|(?:more|less|fewer|greater|higher|lower|smaller|larger|longer|shorter) than"
     r"|(?:a|one) (?:half|third|quarter|fifth|tenth) of|half of|twice|double"

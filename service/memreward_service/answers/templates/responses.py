@@ -71,7 +71,7 @@ def without_next_question(text: str) -> str:
     if len(text) > LONGEST or not any(head in text for head in NEXT_QUESTIONS):
         return text
     for found in _NEXT_QUESTION.finditer(text):
-        before = text[max(0, found.start() - _ANSWER_LINE) : found.start()].rstrip()
+        before = text[max(0, found.start() - _ANSWER_LINE) : found.start()].rstrip("-=*_ \t\r\n")
         line = before.rpartition("\n")[2].lower()
         if any(mark in line for mark in _ANSWER_MARKS) or line.lstrip(" *").startswith("a:"):
             return text[: found.start()].rstrip()
