@@ -77,7 +77,8 @@ SAME = {
         ("So the value is $$\n y = 13\n$$", "\\boxed{13}"),
         ("We know $$a \\ge \\frac{2}{1}.$$ Therefore, it rises by 60%.", "\\boxed{60}"),
         ("Step: \\boxed{55}. So 100 + 55. The final answer is $155$. I hope it is correct.", "\\boxed{155}"),
-        ("Therefore $B^{-1} = \\begin{bmatrix}1&2\\\\3&5\\end{bmatrix}$.", "\\boxed{\\begin{bmatrix}1&2\\\\3&5\\end{bmatrix}}"),
+        ("Therefore $B^{-1} = \\begin{bmatrix}1&2\\\\3&5\\end{bmatrix}$.",
+         "\\boxed{\\begin{bmatrix}1&2\\\\3&5\\end{bmatrix}}"),
         ("\\boxed{\x0crac{3}{4}}", "\\boxed{\\frac34}"),
         ("\x08oxed{17}", "\\boxed{17}"),
         ("The final answer is $7 $ and $9 $.", "\\boxed{7, 9}"),
@@ -88,7 +89,8 @@ SAME = {
         ("Die Antwort ist 4 Tausend.", "\\boxed{4000}"),
     ],
     "counted things": [
-        *[(f"\\boxed{{{written}}}", "\\boxed{24}") for written in ("24个苹果", "24名学生", "24棵树", "24 грн", "24 đồng")],
+        *[(f"\\boxed{{{written}}}", "\\boxed{24}") for written in
+          ("24个苹果", "24名学生", "24棵树", "24 грн", "24 đồng")],
     ],
     "bounds": [
         ("\\boxed{\\text{at least }8}", "At least 8"),
