@@ -77,6 +77,7 @@ SAME = {
         ("So the value is $$\n y = 13\n$$", "\\boxed{13}"),
         ("We know $$a \\ge \\frac{2}{1}.$$ Therefore, it rises by 60%.", "\\boxed{60}"),
         ("Step: \\boxed{55}. So 100 + 55. The final answer is $155$. I hope it is correct.", "\\boxed{155}"),
+        ("\\boxed{5}\nThe final answer is in the box above, 1 of 3.", "\\boxed{5}"),
         ("Therefore $B^{-1} = \\begin{bmatrix}1&2\\\\3&5\\end{bmatrix}$.",
          "\\boxed{\\begin{bmatrix}1&2\\\\3&5\\end{bmatrix}}"),
         ("\\boxed{\x0crac{3}{4}}", "\\boxed{\\frac34}"),

@@ -121,7 +121,11 @@ def late_statement(text: str) -> Place | None:
     last = next(boxes(text), None)
     if last is None or "final answer is" not in lower(text[last.end :]):
         return None
-    place = stated_mathematics(text[last.end :])
+    rest = text[last.end :]
+    said = next(statements(rest), None)
+    if said is None or _LEADING.match(rest, said.begin) is None:
+        return None
+    place = stated_mathematics(rest)
     return None if place is None else Place(last.end + place.start, last.end + place.end, place.answer)
 
 
