@@ -6,7 +6,7 @@
 | `0.5`, `\\frac{1}{2}`, `2/4`, `1 1/2` less 1 | 1/2 |
 | `28%`, `28 percent`, `45°`, `5 m/s`, `12 apples`, `the answer is 460`, `5th` | 28, 45, 5, 12, 460, 5 |
 | `5:30 PM`, `2 AM` | 17:30, 02:00 |
-| `3 hours and 30 minutes` | 210 min |
+| `3 hours and 30 minutes` | 12600 s |
 | `0.\\overline{3}` | 1/3 |
 
 A word that changes the value (`not 5`, `at least 5`, `5 less than x`) leaves the text to structure.py.
@@ -254,7 +254,7 @@ def _time_key(match: re.Match[str]) -> str | None:
 
 
 def _compound_key(text: str, start: int) -> str | None:
-    """`210 min` for `3 hours and 30 minutes`: at least two parts, of one dimension, the greater first."""
+    """`12600 s` for `3 hours and 30 minutes`: at least two parts, of one dimension, the greater first."""
     total, dimension = Fraction(0), ""
     sizes: list[int] = []
     while start < len(text):
