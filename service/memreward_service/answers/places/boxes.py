@@ -32,7 +32,7 @@ _JOINT = re.compile(
 )
 _PART = r"\(?(?P<part>[a-hA-H]|\d|i{1,3}|iv|vi{0,3})\)"
 _PART_BEFORE = re.compile(
-    rf"(?:(?<!\w){_PART}|^[ \t]{0,8}(?P<number>\d)\.)[\s$*_:.(\\]{{0,8}}(?:is )?[$( ]{{0,3}}$", re.MULTILINE
+    rf"(?:(?<!\w){_PART}|^[ \t]{{0,8}}(?P<number>\d)\.)[\s$*_:.(\\]{{0,8}}(?:is )?[$( ]{{0,3}}$", re.MULTILINE
 )
 _PART_BEHIND = re.compile(rf"[$ ]{{0,3}}(?:\\text\s?\{{)? ?(?:for|in) (?:part )?{_PART}")
 _PART_JOINT = re.compile(
