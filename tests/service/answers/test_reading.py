@@ -174,7 +174,8 @@ def test_hostile_text_is_parsed_all_the_same(domain: Domain, response: str) -> N
 )
 def test_equal_keys_have_equal_labels(dataset: str, mixed: int, right_but_other: int, wrong_but_same: int) -> None:
     """The bounds are what the graders of the files got wrong (units in a box, `None of the above` read
-    as A), times of day whose reference is a bare number, and several boxed letters of which the grader took the last."""
+    as A), times of day whose reference is a bare number, and several boxed letters of which the last
+    was taken."""
     mixed_keys = others = same = 0
     with gzip.open(ROLLOUTS / f"{dataset}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
