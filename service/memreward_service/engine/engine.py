@@ -158,11 +158,12 @@ class Engine:
             texts = await self._query_texts([near.query_id for found in reply.near for near in found])
         return with_reasons(scored_groups(groups, reply, texts), groups)
 
-    async def beliefs(self, groups: Sequence[Group]) -> tuple[GroupBelief, ...]:
-        """What is believed of each group before any of its labels. Raises Overloaded, ModelNotTrained, Unavailable."""
+    async def beliefs(self, groups: Sequence[Group], step: int | None = None) -> tuple[GroupBelief, ...]:
+        """What is believed of each group before any of its labels; `step` is that of training. Raises
+        Overloaded, ModelNotTrained, Unavailable."""
         self._serving.check_ready()
         with self._admission.permit():
-            return (await self._scorer.reply(groups)).beliefs
+            return (await self._scorer.reply(groups, step=step)).beliefs
 
     async def submit(self, submission: Submission) -> RolloutReward:
         """The reward of one rollout sent alone, when its group is there. It takes no permit: most of it is waiting.

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from memreward_proto.records import Rollout, StoredRollout
+from memreward_proto.records import Domain, Rollout, StoredRollout
+from memreward_service.answers.templates.responses import response_text
 from memreward_service.groups.batch import ParsedGroup
 from memreward_service.groups.behaviour import Behaviour, compared
 
 MOST_ANSWERS = 32
 """Answers of one query that are kept: those with labels first, then those with most votes."""
 MOST_LABELS = 64
-"""Labels of one query that are kept, the newest."""
+"""Labels of one query that are kept: the newest of every answer."""
 MOST_BEHAVIOURS = 4
 """Labelled programs of one query whose behaviour is kept, to be compared with new programs."""
 
@@ -68,15 +70,16 @@ def past_evidence(history: QueryHistory, group: ParsedGroup, step: int | None) -
     """
     if not any(answer.labels for answer in history):
         return {}
+    comparable = _comparable(history, group)
     every = {response_digest(rollout.response) for rollout in group.rollouts}
     known = {response_digest(rollout.response) for rollout in group.rollouts if rollout.label is not None}
     now = _keys_now(history, group)
     evidence: dict[str, float] = {}
-    for answer in history:
+    for answer in comparable:
         earlier = [
             2 * label.label - 1
             for label in answer.labels
-            if label.response not in known and not (label.response in every and label.step == step)
+            if label.response not in known and not (label.response in every and _same_step(label.step, step))
         ]
         if earlier:
             for key in now.get(answer.key, (answer.key,)):
@@ -86,7 +89,21 @@ def past_evidence(history: QueryHistory, group: ParsedGroup, step: int | None) -
 
 def response_digest(response: str) -> str:
     """48 bits of a response: enough to tell apart the labelled rollouts of one query."""
-    return hashlib.sha256(response.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    told = response_text(response).strip()
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _same_step(stored: int | None, asked: int | None) -> bool:
+    """Whether two rollouts of equal text may be one and the same."""
+    return stored is None or asked is None or stored == asked
+
+
+def _comparable(history: QueryHistory, group: ParsedGroup) -> QueryHistory:
+    """Answers that can be told from those of the group: programs that were run are known by what they did, so what is
+    known of a program by its text alone says nothing of them."""
+    if group.query.domain != Domain.CODE or all(rollout.behaviour is None for rollout in group.rollouts):
+        return history
+    return tuple(answer for answer in history if answer.behaviour is not None)
 
 
 def to_json(history: QueryHistory) -> str:
@@ -113,8 +130,14 @@ def from_json(line: str) -> QueryHistory:
 
 
 def _newest_labels(group: ParsedGroup) -> frozenset[int]:
-    labelled = [place for place, rollout in enumerate(group.rollouts) if rollout.label is not None]
-    return frozenset(labelled[-MOST_LABELS:])
+    """Places of the labels that are kept: of every answer the newest, as many of each as there is room for."""
+    ranked, seen = [], Counter[str | None]()
+    for place in range(len(group.rollouts) - 1, -1, -1):
+        if group.rollouts[place].label is not None:
+            key = group.parsed[place].answer_key
+            ranked.append((seen[key], -place))
+            seen[key] += 1
+    return frozenset(-place for _, place in sorted(ranked)[:MOST_LABELS])
 
 
 def _step(rollout: Rollout) -> int | None:

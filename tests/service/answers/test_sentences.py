@@ -123,3 +123,19 @@ def test_sentences_end_at_full_stops_but_not_at_initials_and_titles() -> None:
         "好。",
         "是",
     ]
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        "I cannot solve this. Let me try 1 more time.",
+        "I don't know. I would need 2 more hours.",
+        "I am unable to find it in 3 steps.",
+    ],
+)
+def test_a_refusal_concludes_with_no_number(refusal: str) -> None:
+    assert concluding_expression(refusal) is None
+
+
+def test_no_part_of_a_long_expression_is_taken_for_its_value() -> None:
+    assert concluding_expression("So it is " + "1+" * 4000 + "500.") is None

@@ -51,6 +51,8 @@ def test_the_label_of_a_rollout_never_counts_for_itself() -> None:
     assert past_evidence(history, asked("It is 7"), 5) == {"7": 2.0}, "a later one only says the same"
     without_steps = stored(("It is 7", 1.0, None))
     assert past_evidence(without_steps, asked("It is 7"), None) == {}
+    assert past_evidence(history, asked("It is 7 \n"), None) == {"7": 1.0}, "whose step nobody says may be the same"
+    assert past_evidence(history, asked("It is 7<|im_end|>"), 4) == {"7": 1.0}, "a token at its end changes nothing"
     assert past_evidence(history, asked("It is 7", label=1.0), 5) == {"7": 1.0}, "its label stands in the group already"
 
 
@@ -83,3 +85,17 @@ def test_a_program_that_does_the_same_is_known_again_beside_other_programs() -> 
     keys = [reading.answer_key for reading in group.parsed]
     assert evidence[keys[0]] == -1.0  # type: ignore[index]
     assert evidence[keys[1]] == 1.0  # type: ignore[index]
+
+
+def test_what_is_known_of_a_program_by_its_text_says_nothing_of_programs_that_were_run() -> None:
+    query = Query("Write f.", "c", Domain.CODE)
+    told = history_of(parse_group(query, [StoredRollout("def f(a):\n    return 2 * a", label=1.0, step=1)]))
+    did = (("v2", "v4"),)
+    group = parse_group(query, [Rollout("def f(b):\n    return b + b", behaviour=did)] * 2)
+    assert past_evidence(told, group, 2) == {}
+
+
+def test_many_labels_of_one_answer_do_not_push_out_the_only_one_of_another() -> None:
+    wrong = [(f"try {number}: \\boxed{{6}}", 0.0, 1) for number in range(2 * MOST_LABELS)]
+    history = stored(("r \\boxed{5}", 1.0, 0), *wrong)
+    assert past_evidence(history, asked("so \\boxed{5}"), 9)["5"] == 1.0

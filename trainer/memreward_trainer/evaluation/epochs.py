@@ -112,13 +112,13 @@ async def _many(
     made = []
     first = paid(drawn[0], known)
     async with trained_engine(first, encoder, seed, epochs, lambda share: progress(share / 3)) as engine:
-        beliefs = await _beliefs(engine, [_stripped(query) for query in drawn[0]])
+        beliefs = await _beliefs(engine, [_stripped(query) for query in drawn[0]], step=0)
         made.append(_epoch(drawn[0], (beliefs, known), (beliefs, known)))
         for number, epoch in enumerate(drawn[1:], start=2):
             unlabelled = [_stripped(query) for query in epoch]
             arms = []
             for asked in (unlabelled, [_unknown(query) for query in unlabelled]):
-                beliefs = await _beliefs(engine, asked)
+                beliefs = await _beliefs(engine, asked, step=number - 1)
                 arms.append((beliefs, _asked_for(epoch, beliefs, budget)))
             made.append(_epoch(epoch, *arms))
             await fill(engine, paid(epoch, arms[0][1]).memory)
@@ -164,8 +164,8 @@ def _unknown(query: Experience) -> Experience:
     return replace(query, id=f"{filled(query.id)}, unknown")
 
 
-async def _beliefs(engine: Engine, asked: Sequence[Experience]) -> list[GroupBelief]:
-    return [belief for groups in requests(asked) for belief in await engine.beliefs(groups)]
+async def _beliefs(engine: Engine, asked: Sequence[Experience], step: int | None = None) -> list[GroupBelief]:
+    return [belief for groups in requests(asked) for belief in await engine.beliefs(groups, step)]
 
 
 def _spent(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share: float) -> Spending:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-LONGEST_BOX = 2_000
+LONGEST_BOX = 20_000
 """Characters in which a box has to be closed."""
 BOXES_TRIED = 20
 """Boxes looked at, counted from the end."""

@@ -86,12 +86,14 @@ class _Token:
 
 
 def quantities(sentence: str) -> list[Quantity]:
-    """The expressions of `sentence`, in order."""
+    """The expressions of `sentence`, in order; none where it is too long."""
     found: list[Quantity] = []
     run: list[_Token] = []
     spaced = False
     depth = 0
-    for token in _tokens(sentence[:LONGEST_SENTENCE]):
+    if len(sentence) > LONGEST_SENTENCE:
+        return []  # a part of an expression would be another value
+    for token in _tokens(sentence):
         if token.kind == "space":
             spaced = True
             continue

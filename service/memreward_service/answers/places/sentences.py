@@ -48,6 +48,11 @@ _VERB = re.compile(
     r"(?! (?:correct|right|indeed|the))"
 )
 _NEGATED = re.compile(r"\$? (?:(?:is|are|was|were|does|do|can)(?:n['’]t| not| never)|cannot)(?!\w)")
+_REFUSAL = re.compile(
+    r"(?<!\w)I(?: am|['’]m)? (?:cannot|can['’]t|could(?: not|n['’]t)|unable to|not able to|d(?:o|id)(?: not|n['’]t))"
+    r" (?:solve|find|answer|determine|know|figure|finish|work|do (?:this|it))(?!\w)|(?<!\w)I give up(?!\w)",
+    re.IGNORECASE,
+)
 _OPENING = re.compile(
     r"(?:(?:so|thus|therefore|hence|finally),? )?(?:since|if|when|because|after|given|as|with|for|out of|of|from"
     r"|in)\b[^,]*+,",
@@ -74,7 +79,10 @@ def plain(line: str) -> str:
 
 def concluding_expression(line: str) -> str | None:
     """The expression that a line ends up with, in its last sentence that has one and is no remark."""
-    every = sentences(plain(line)[-2 * LONGEST_SENTENCE :])
+    said = plain(line)
+    every = sentences(said[-2 * LONGEST_SENTENCE :])[1 if len(said) > 2 * LONGEST_SENTENCE else 0 :]
+    if any(_REFUSAL.search(sentence) for sentence in every):
+        return None
     for sentence in reversed(every):
         remark = len(every) > 1 and grammar_of(sentence).remark.match(sentence)
         if not remark and (found := _conclusion(sentence)) is not None:

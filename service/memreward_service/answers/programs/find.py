@@ -46,7 +46,8 @@ def _program(text: str, wanted: Asked) -> FinalAnswer:
     for name, candidates, rules in (
         ("fenced", _programs(fenced, wanted), RULES[:1] if fenced else ()),
         ("unfenced", unfenced(text, fenced), RULES[:1] if fenced else RULES),
-        ("fenced", _programs(fenced, wanted), FENCED_RULES),
+        ("fenced", _programs(fenced, wanted), FENCED_RULES[1:-1]),
+        ("fenced", _uncalled(_programs(fenced, wanted), wanted), FENCED_RULES[-1:]),
         ("fenced", fenced, FENCED_RULES[-1:]),
     ):
         for rule in rules:
@@ -84,6 +85,12 @@ def _programs(found: Sequence[Block], wanted: Asked) -> list[Block]:
                 if block.language == language or (block.language not in other and code_like(block.code))
             ]
     return sources
+
+
+def _uncalled(candidates: Sequence[Block], wanted: Asked) -> Sequence[Block]:
+    """The blocks without those that only call what is asked for; all of them where nothing else is left."""
+    others = [block for block in candidates if not any(f"{name}(" in block.code for name in wanted.names)]
+    return others or candidates
 
 
 def _defining(candidates: Sequence[Block], wanted: Asked) -> Block | None:
