@@ -156,7 +156,8 @@ def test_bench_times_the_engine_and_both_transports(
     bench(tmp_path / "bench.json", memory_queries=24, groups=4, rollouts=4, repeats=2, http=True)
     rows = json.loads((tmp_path / "bench.json").read_text())["rows"]
     assert [row["name"].split(",")[0] for row in rows] == [
-        "published procedure", "engine", "engine", "engine", "HTTP", "HTTP", "gRPC", "gRPC",
+        "published procedure", "engine", "engine", "engine", "answers read", "answers read",
+        "HTTP", "HTTP", "gRPC", "gRPC",
         "HTTP", "HTTP", "HTTP", "HTTP", "gRPC", "gRPC", "gRPC", "gRPC",
     ]  # fmt: skip
     alone = [row["name"] for row in rows if "one by one" in row["name"]]
