@@ -97,9 +97,9 @@ async def _second_epoch(
         with_memory = await _beliefs(engine, unlabelled)
         without = await _beliefs(engine, [_unknown(query) for query in unlabelled])
     found = {"first epoch": {"labels_spent": float(flat(known).mean())}}
-    found["second, without memory of the query"] = figures(second, _spent(second, without, 0.0))
+    found["second, no memory"] = figures(second, _spent(second, without, 0.0))
     for share in LATER_BUDGETS:
-        name = f"second, with memory, {share:.0%} of the labels" if share else "second, with memory, no label"
+        name = f"second, memory, {share:.0%} labels" if share else "second, memory, no label"
         found[name] = figures(second, _spent(second, with_memory, share))
     return found
 

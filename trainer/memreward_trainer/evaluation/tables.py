@@ -103,7 +103,7 @@ def figures_table(title: str, runs: Sequence[Figures], kind: Kind) -> Table:
 def epochs_table(title: str, runs: Sequence[Sequence[Epoch]]) -> Table:
     """Means over the runs, an epoch a row; the last row is all of them together."""
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for name in ("epoch", "labels", "right", "FPR", "labels without memory", "right without memory"):
+    for name in ("epoch", "labels", "right", "FPR", "labels, no memory", "right, no memory"):
         table.add_column(name, no_wrap=True)
     count = len(runs[0])
     for number in range(count + 1):
