@@ -173,3 +173,18 @@ def test_labels_of_siblings_beat_text_agreement_of_real_programs(tmp_path: Path)
     mean = run(DATA / "humaneval.jsonl.gz", tmp_path, "rollouts", rollouts=4, behaviour=False)
     assert mean["MemReward"]["rollouts"]["mean"] == 227
     assert mean["MemReward"]["auc"]["mean"] > mean["agreement share"]["auc"]["mean"]
+
+
+@pytest.mark.slow
+def test_a_second_epoch_needs_no_label_where_memory_knows_the_query(file: Path, tmp_path: Path) -> None:
+    target = tmp_path / "epochs.json"
+    evaluate(
+        file, regime="epochs", budget=0.2, seeds=1, rollouts=None, policies=None, output=target, data_dir=None, epochs=5
+    )
+    facts = json.loads(target.read_text())
+    right = {name: figures["right"]["mean"] for name, figures in facts["mean"].items() if "right" in figures}
+    assert right["second, memory, no label"] > right["second, no memory"] + 0.03
+    assert right["second, memory, 3% labels"] >= right["second, memory, no label"]
+    (many,) = facts["many_epochs"]
+    assert many[-1]["labels"] < many[0]["labels"] / 4
+    assert target.with_suffix(".png").exists()
