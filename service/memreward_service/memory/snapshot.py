@@ -12,9 +12,11 @@ import numpy as np
 
 from memreward_proto.errors import Unavailable
 from memreward_proto.records import Domain
+from memreward_service.groups.history import from_json
 from memreward_service.memory.memory import Memory
 from memreward_service.store import ExperienceStore
 
+HISTORIES = "histories.jsonl"
 IDS_A_LINE = 1000
 """Ids written at once: encoding all of a large memory in one go would hold every other thread up."""
 IDS_CHECKED = 1000
@@ -37,7 +39,7 @@ def write_snapshot(memory: Memory, folder: Path) -> None:
     with (made / "ids.jsonl").open("w") as file:
         for start in range(0, len(memory), IDS_A_LINE):
             file.write(json.dumps(memory.ids(start, start + IDS_A_LINE)) + "\n")
-    with (made / "histories.jsonl").open("w") as file:
+    with (made / HISTORIES).open("w") as file:
         for start in range(0, len(memory), IDS_A_LINE):
             file.writelines(line + "\n" for line in memory.histories(start, start + IDS_A_LINE))
     manifest = {
@@ -99,7 +101,11 @@ def _read(folder: Path, memory: Memory, store: ExperienceStore) -> str | None:
     for domain, index in indexes.items():
         index.load(folder / domain)
     states = np.load(folder / "states.npy")
-    histories = (folder / "histories.jsonl").read_text().split("\n")[:-1]
+    if not (folder / HISTORIES).exists():
+        return "it has no histories, which an earlier version did not write"
+    histories = (folder / HISTORIES).read_text().split("\n")[:-1]
+    for line in histories:
+        from_json(line)  # one that cannot be read would fail every request for its query
     memory.restore(ids, states, indexes, manifest["version"], manifest["model_version"], histories)
     return None
 

@@ -166,16 +166,22 @@ def test_hostile_text_is_parsed_all_the_same(domain: Domain, response: str) -> N
     assert parsed(response, domain, response).thinking
 
 
+MISJUDGED = (
+    ("gsm8k-1001", "14:"),  # 2:00 pm and 2:30 pm; the reference is a bare 2
+    ("csqa-520", "A B"),  # \\boxed{A} and \\boxed{B}: the grader took the last
+    ("csqa-855", "a it is"),  # `A: It is ...`: the grader took the A
+)
+"""Query and beginning of the key of answers that the grader called right by another rule than ours."""
+
+
 @pytest.mark.real_data
 @pytest.mark.skipif(not ROLLOUTS.is_dir(), reason="the real rollouts are not here")
 @pytest.mark.parametrize(
     ("dataset", "mixed", "right_but_other", "wrong_but_same"),
-    [("gsm8k", 28, 7, 45), ("commonsenseqa", 0, 16, 0), ("humaneval", 0, 0, 0)],
+    [("gsm8k", 28, 4, 45), ("commonsenseqa", 0, 14, 0), ("humaneval", 0, 0, 0)],
 )
 def test_equal_keys_have_equal_labels(dataset: str, mixed: int, right_but_other: int, wrong_but_same: int) -> None:
-    """The bounds are what the graders of the files got wrong (units in a box, `None of the above` read
-    as A), times of day whose reference is a bare number, and several boxed letters of which the last
-    was taken."""
+    """The bounds are what the graders of the files got wrong (units in a box, `None of the above` read as A)."""
     mixed_keys = others = same = 0
     with gzip.open(ROLLOUTS / f"{dataset}.jsonl.gz", "rt", encoding="utf-8") as lines:
         for line in lines:
@@ -186,7 +192,8 @@ def test_equal_keys_have_equal_labels(dataset: str, mixed: int, right_but_other:
             for rollout in row["rollouts"]:
                 key = read_rollout(query, Rollout(rollout["response"])).answer_key
                 labels[key].add(rollout["label"])
-                others += reference is not None and key != reference and rollout["label"] == 1
+                other = reference is not None and key != reference and rollout["label"] == 1
+                others += other and not any(row["id"] == name and str(key).startswith(k) for name, k in MISJUDGED)
                 same += reference is not None and key == reference and rollout["label"] == 0
             mixed_keys += sum(len(values) > 1 for values in labels.values())
     assert mixed_keys <= mixed

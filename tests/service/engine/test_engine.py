@@ -195,7 +195,9 @@ async def test_an_outage_while_the_model_is_loaded_is_waited_for(
     assert len(probabilities(await again.score(NEW))) == 27
 
 
-@pytest.mark.parametrize("file", ["memory.json", "ids.jsonl", "states.npy", "math.recent.npz", "math.settled"])
+@pytest.mark.parametrize(
+    "file", ["memory.json", "ids.jsonl", "histories.jsonl", "states.npy", "math.recent.npz", "math.settled"]
+)
 async def test_a_damaged_snapshot_is_built_again(begin: StartEngine, tmp_path: Path, file: str) -> None:
     save_model(tmp_path / "data")
     engine = await begin()

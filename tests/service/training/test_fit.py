@@ -139,7 +139,7 @@ def test_a_network_that_rewards_nothing_is_not_the_best(monkeypatch: pytest.Monk
         for network in (silent, good)
     ]
     assert figures[0]["false_positive_rate"] == 0.0 < figures[1]["false_positive_rate"]
-    assert figures[0]["auc"] < 0.6 < 0.8 < figures[1]["auc"]
+    assert figures[0]["auc"] < 0.55 < 0.8 < figures[1]["auc"]
     runs = iter([good, silent, good, silent])
 
     def run(task: TrainingTask, *arguments: object) -> fit._Run:

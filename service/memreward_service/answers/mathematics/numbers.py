@@ -85,7 +85,6 @@ _UNCOUNTED = frozenset("以半多余餘分倍超未至或又和百千万萬弱�
 _LONGEST_COUNTED = 6
 _LONE_UNITS = frozenset("mghsLl")
 _VOWELS = frozenset("aeiouyäöüáéíóúàèâêôаеиоуыяюэё")
-_WORD = re.compile(r"[^\W\d_]{2,}+")
 _CHANGING = word_set(
     "not no or and if is are to than least most more less fewer for when where mod plus minus times of x but "
     "except between from until unless either neither over under above below up down remainder factorial "
@@ -135,14 +134,6 @@ def plain_key(normal: str) -> str | None:
         if _is_unit(normal, end):
             return str(value)
     return _compound_key(normal, start)
-
-
-def unit_of(normal: str) -> str:
-    """The unit word that follows a plain number, in lower case; empty without one."""
-    lead = _LEAD.match(normal)
-    found = _number(normal, lead.end() if lead else 0)
-    words = _WORD.findall(normal, found[1]) if found else []
-    return words[0].casefold() if words else ""
 
 
 def _number(text: str, start: int) -> tuple[Fraction, int] | None:

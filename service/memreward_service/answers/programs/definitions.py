@@ -10,10 +10,6 @@ from memreward_service.answers.programs.fences import LANGUAGES, Block
 
 _DEFINITION = re.compile(r"^([ \t]*)(?:async[ \t]+)?(?:def|class)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 _CONSTANT = re.compile(r"^([A-Za-z_]\w*)[ \t]*(?::[^=\n]{1,80})?=(?!=)[ \t]*(.{0,8})", re.MULTILINE)
-_BINDING = re.compile(
-    r"^[ \t]*+([\w, \t]{1,80})=(?!=)|(?:\bdef[ \t]{1,4}\w{1,80}[ \t]*\(|\blambda\b|\bfor\b)([^\n:]{1,300})",
-    re.MULTILINE,
-)
 _IMPORT = re.compile(
     r"^(?:import[ \t]([\w., \t]++)|from[ \t]+[\w.]+[ \t]+import\b[ \t]*(\([^)]{0,2000}|[^\n]*))", re.MULTILINE
 )
