@@ -75,6 +75,9 @@ class Settings(BaseSettings):
     calibration_share: float = Field(0.03, ge=0, le=1)
     """Of the labels that are planned, the share that goes to an audit: rollouts drawn at random, whose labels say
     without bias how good the rewards are."""
+    label_noise: float = Field(0.002, gt=0, lt=0.5)
+    """How often a label is not what it should be: higher for people who disagree or for strict format checks. The
+    higher, the less one label decides against everything else."""
 
     trust_window: int = Field(2000, ge=1)
     """Rollouts of each domain whose groups are kept, the last ones, to say how good predictions are."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 
 from memreward_service.arrays import Floats
-from memreward_service.belief.posterior import LABEL_LOG_ODDS, log_odds_of, noisy
+from memreward_service.belief.posterior import LABEL_NOISE, label_log_odds, log_odds_of, noisy
 from memreward_service.groups.batch import GroupBatch
 
 
@@ -14,7 +14,8 @@ class AnswerHypotheses:
     """The K answers of a batch of N rollouts, in S sets of which at most one answer each is right: the answers of a
     group that exclude each other, or a single answer."""
 
-    def __init__(self, batch: GroupBatch) -> None:
+    def __init__(self, batch: GroupBatch, label_noise: float = LABEL_NOISE) -> None:
+        self._noise = label_noise
         names, self._answer = np.unique(
             np.stack([batch.group.numpy(), batch.key.numpy()]), axis=1, return_inverse=True
         )  # (2, K): group and key of each answer; (N,)
@@ -29,14 +30,15 @@ class AnswerHypotheses:
     def served_probability(self, own: Floats) -> Floats:
         """(N,) of each rollout, from `own` (N,), the network's calibrated ones, and no label."""
         log_odds = self._log_odds(own)
-        result: Floats = noisy(np.exp(log_odds - self._log_total(log_odds)[self._set]))[self._answer]
+        share = np.exp(log_odds - self._log_total(log_odds)[self._set])
+        result: Floats = noisy(share, self._noise)[self._answer]
         return result
 
     def log_likelihood(self, own: Floats) -> float:
         """Of all known labels, up to a constant that does not depend on `own` (N,): the log of the share that the
         hypotheses which agree with the labels have of all, summed over the sets."""
         log_odds = self._log_odds(own)
-        agreeing = self._log_total(log_odds + LABEL_LOG_ODDS * self._evidence)
+        agreeing = self._log_total(log_odds + label_log_odds(self._noise) * self._evidence)
         return float((agreeing - self._log_total(log_odds)).sum())
 
     def _log_odds(self, own: Floats) -> Floats:

@@ -3,14 +3,16 @@
 Rollouts with one key have one fate, and of the different keys at most one is the right answer: they are an exclusive
 set. So the answer hypotheses are "key c is right" for every key c, and "none is". Before any label the network weighs
 them: the odds of a key against "none is right" are those of the mean probability of its rollouts, calibrated for that
-(calibration.py). Labels are evidence that then decides between the hypotheses, whatever the network believed; two that
-contradict each other cancel. A rollout may still differ from its key, so that none is surer than 1 - NOISE. Where
-different keys may all be right (free texts, programs that are compared by their text), `exclusive` is False and a label
-speaks of its own key only.
+(calibration.py). Labels are evidence that then decides between the hypotheses. A label is wrong now and then, with the
+probability LABEL_NOISE: so two that contradict each other cancel, and a single one does not sink an answer that nearly
+everything else supports. Different keys that labels found right are one answer, read in two ways. Where different keys
+may all be right (free texts, programs that are compared by their text), `exclusive` is False and a label speaks of its
+own key only.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
@@ -20,14 +22,14 @@ from memreward_service.arrays import Floats
 from memreward_service.groups.batch import ParsedGroup
 from memreward_service.groups.history import QueryHistory, past_evidence
 
-NOISE = 0.002
+LABEL_NOISE = 0.002
 """Share of the rollouts whose label is not that of their key. Of 627 gsm8k groups 0.2% of the labels are such,
 of 581 of commonsenseqa none."""
 LEAST = 1e-3
 """The network's probabilities count as at least this far from 0 and 1."""
-LABEL_LOG_ODDS = 20.0
-"""How far a label moves the log odds of its key: further than the network can set two keys apart, 2 log(1 / LEAST)."""
-
+MOST_SURE = 3.0
+"""Log odds that the network counts at most where labels are known, 0.95: so one label decides against it, on the answer
+that it believes in or on another one, with the noise of LABEL_NOISE."""
 
 NOTHING_PAST: Mapping[str, float] = MappingProxyType({})
 
@@ -37,11 +39,12 @@ class GroupBelief:
 
     def __init__(
         self, probability: Sequence[float], keys: Sequence[str | None], exclusive: bool = True,
-        past: Mapping[str, float] = NOTHING_PAST,
+        past: Mapping[str, float] = NOTHING_PAST, label_noise: float = LABEL_NOISE,
     ) -> None:  # fmt: skip
         """`probability` (n,): of each rollout, where no label of the group was seen. A rollout without a key agrees
         with nobody. `past`: answer key -> right labels less wrong ones that it got in earlier groups of the query; a
-        key that was right and that nobody gives now is an answer hypothesis too."""
+        key that was right and that nobody gives now is an answer hypothesis too. `label_noise`: how often a label is
+        not what it should be."""
         names = [key if key is not None else index for index, key in enumerate(keys)]
         absent = [key for key, evidence in past.items() if evidence > 0 and key not in names] if exclusive else []
         order: dict[str | int, int] = {}
@@ -55,6 +58,8 @@ class GroupBelief:
         """Whether at most one key is right."""
         self.own: Floats = np.asarray(probability, dtype=np.float64)
         """(n,) of each rollout by itself: the network's, where no label of the group was seen."""
+        self._noise = label_noise
+        self._weight = label_log_odds(label_noise)
         means = np.bincount(self.key, self.own, len(order)) / np.maximum(self.votes, 1)
         self._log_odds = log_odds_of(means)  # (C,) before any label
         self._past = np.array([past.get(name, 0.0) if isinstance(name, str) else 0.0 for name in order])  # (C,)
@@ -69,17 +74,21 @@ class GroupBelief:
 
     def hypothesis_probability(self, evidence: Floats) -> Floats:
         """(..., C) probability of the hypotheses "key c is right", given the `evidence` (..., C) of labels."""
-        log_odds = self._log_odds + LABEL_LOG_ODDS * evidence
+        labelled = evidence.any(axis=-1, keepdims=True)
+        before = np.where(labelled, np.clip(self._log_odds, -MOST_SURE, MOST_SURE), self._log_odds)
+        log_odds = before + self._weight * evidence
         if not self.exclusive:
             return _sigmoid(log_odds)
         most = np.maximum(log_odds.max(axis=-1, keepdims=True), 0.0)  # where none is right, the log odds are 0
         odds = np.exp(log_odds - most)
-        result: Floats = odds / (odds.sum(axis=-1, keepdims=True) + np.exp(-most))
+        each: Floats = odds / (odds.sum(axis=-1, keepdims=True) + np.exp(-most))
+        found_right = evidence > 0
+        result: Floats = np.where(found_right, (each * found_right).sum(axis=-1, keepdims=True), each)
         return result
 
     def key_probability(self, labels: Sequence[float | None]) -> Floats:
         """(C,) probability that a rollout of each key is right, given the known `labels` (n,) of the group."""
-        return noisy(self.hypothesis_probability(self.evidence(labels)))
+        return self.noisy(self.hypothesis_probability(self.evidence(labels)))
 
     def probability(self, labels: Sequence[float | None]) -> Floats:
         """(n,) probability of each rollout, which is that of its key."""
@@ -87,9 +96,19 @@ class GroupBelief:
         return result
 
 
-def noisy(share: Floats) -> Floats:
-    """Probabilities that keys are right -> that rollouts of theirs are."""
-    return share * (1 - 2 * NOISE) + NOISE
+    def noisy(self, share: Floats) -> Floats:
+        """Probabilities that keys are right -> that rollouts of theirs are labelled right."""
+        return noisy(share, self._noise)
+
+
+def noisy(share: Floats, label_noise: float) -> Floats:
+    """Probabilities that keys are right -> that rollouts of theirs are labelled right."""
+    return share * (1 - 2 * label_noise) + label_noise
+
+
+def label_log_odds(label_noise: float) -> float:
+    """How far a label moves the log odds of its key."""
+    return math.log1p(-label_noise) - math.log(label_noise)
 
 
 def _sigmoid(log_odds: Floats) -> Floats:
@@ -105,12 +124,13 @@ def log_odds_of(probability: Floats) -> Floats:
 
 
 def belief_about(
-    group: ParsedGroup, probability: Sequence[float], history: QueryHistory = (), step: int | None = None
-) -> GroupBelief:
+    group: ParsedGroup, probability: Sequence[float], history: QueryHistory = (), step: int | None = None,
+    label_noise: float = LABEL_NOISE,
+) -> GroupBelief:  # fmt: skip
     """What is believed of a group of `step` before any of its labels: `probability` (n,) of the network, and what
     became of its answers in earlier groups."""
     keys = [parsed.answer_key for parsed in group.parsed]
-    return GroupBelief(probability, keys, group.exclusive, past_evidence(history, group, step))
+    return GroupBelief(probability, keys, group.exclusive, past_evidence(history, group, step), label_noise)
 
 
 def agreement_probability(group: ParsedGroup) -> list[float]:

@@ -130,7 +130,7 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
         for group, found in zip(question.groups, near[places], strict=True):
             rows = slice(row, row + len(group.rollouts))
             row = rows.stop
-            belief = _belief(group, probability[rows], memory, question.step)
+            belief = _belief(group, probability[rows], memory, question.step, settings)
             beliefs.append(belief)
             known = bool(found) or len(group.rollouts) > 1
             scored.append(rewards_of(group, belief, Source.GNN, known, question.explain, settings))
@@ -143,7 +143,7 @@ def agreement_reply(
     groups: Sequence[ParsedGroup], memory: Memory, settings: Settings, explain: bool, step: int | None
 ) -> Reply:
     """Predictions before a model is trained: from the agreement of each group, its labels and its history."""
-    beliefs = tuple(_belief(group, agreement_probability(group), memory, step) for group in groups)
+    beliefs = tuple(_belief(group, agreement_probability(group), memory, step, settings) for group in groups)
     scored = tuple(
         rewards_of(group, belief, Source.AGREEMENT, len(group.rollouts) > 1, explain, settings)
         for group, belief in zip(groups, beliefs, strict=True)
@@ -151,8 +151,11 @@ def agreement_reply(
     return Reply(AGREEMENT, memory.version, scored, ((),) * len(groups), beliefs)
 
 
-def _belief(group: ParsedGroup, probability: Sequence[float], memory: Memory, step: int | None) -> GroupBelief:
-    return belief_about(group, probability, memory.history(filled(group.query.id)), step)
+def _belief(
+    group: ParsedGroup, probability: Sequence[float], memory: Memory, step: int | None, settings: Settings
+) -> GroupBelief:
+    history = memory.history(filled(group.query.id))
+    return belief_about(group, probability, history, step, settings.label_noise)
 
 
 def scored_groups(groups: Sequence[Group], reply: Reply, texts: Mapping[str, str]) -> Scored:

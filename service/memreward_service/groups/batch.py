@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from memreward_proto.records import Domain, Query, Rollout
+from memreward_proto.records import Domain, Query, Rollout, StoredRollout
 from memreward_service.answers.reading import Reading, read_groups
 from memreward_service.arrays import Vectors
 from memreward_service.groups.behaviour import ComparedBehaviour, compared
@@ -92,6 +92,14 @@ class GroupBatch:
     """(N,) float32: on how many inputs a program was compared, 0 where its behaviour is not known"""
     exclusive: Tensor
     """(B,) bool: whether at most one key of the group is right"""
+    step: Tensor
+    """(N,) int64: the training step that a rollout is of, -1 where it is not known"""
+    past_votes: Tensor
+    """(N,) float32: rollouts of earlier groups of the query that gave the same key"""
+    past_rollouts: Tensor
+    """(B,) float32: rollouts of earlier groups of the query"""
+    past_rival: Tensor
+    """(B,) float32: most earlier votes for a key that nobody gives now"""
 
     @property
     def groups(self) -> int:
@@ -110,9 +118,22 @@ class GroupBatch:
         rows = rows[torch.argsort(place[self.group[rows]], stable=True)]
         return self._of_rows(rows, chosen, place[self.group[rows]])
 
-    def keep(self, rollouts: Tensor) -> GroupBatch:
-        """The same groups with only the `rollouts` where the mask (N,) bool is True; at least one of each group."""
-        return self._of_rows(rollouts, torch.arange(self.groups), self.group[rollouts])
+    def keep(self, rollouts: Tensor, past: Tensor | None = None) -> GroupBatch:
+        """The same groups with only the `rollouts` where the mask (N,) bool is True; at least one of each group. Those
+        of the mask `past` (N,) bool, none of them kept, are its past, as if they were of earlier groups."""
+        kept = self._of_rows(rollouts, torch.arange(self.groups), self.group[rollouts])
+        if past is None:
+            return kept
+        keys = int(self.key.max()) + 1 if len(self.key) else 0
+        votes = torch.bincount(self.key[past], minlength=keys).float()  # (K,)
+        absent = votes.index_fill(0, self.key[rollouts], 0.0)
+        group_of_key = torch.zeros(keys, dtype=torch.int64).index_put_((self.key,), self.group)
+        return replace(
+            kept,
+            past_votes=votes[self.key[rollouts]],
+            past_rollouts=torch.bincount(self.group[past], minlength=self.groups).float(),
+            past_rival=torch.zeros(self.groups).scatter_reduce(0, group_of_key, absent, "amax"),
+        )
 
     def _of_rows(self, rows: Tensor, groups: Tensor, group: Tensor) -> GroupBatch:
         return GroupBatch(
@@ -126,11 +147,19 @@ class GroupBatch:
             returned=self.returned[rows],
             inputs=self.inputs[rows],
             exclusive=self.exclusive[groups],
+            step=self.step[rows],
+            past_votes=self.past_votes[rows],
+            past_rollouts=self.past_rollouts[groups],
+            past_rival=self.past_rival[groups],
         )
 
 
-def group_batch(groups: Sequence[ParsedGroup], vectors: Vectors) -> GroupBatch:
-    """Arrays of parsed groups. `vectors` (sum of 1 + 2n, D) are those of `texts`, group after group."""
+def group_batch(
+    groups: Sequence[ParsedGroup], vectors: Vectors, past: Sequence[Mapping[str, int]] | None = None
+) -> GroupBatch:
+    """Arrays of parsed groups. `vectors` (sum of 1 + 2n, D) are those of `texts`, group after group. `past`: the votes
+    that each answer key of a query got in earlier groups, by group; without it there were none."""
+    earlier = past or [{}] * len(groups)
     sizes = np.array([len(group.rollouts) for group in groups])
     starts = np.concatenate([[0], np.cumsum(1 + 2 * sizes)[:-1]])
     group = np.repeat(np.arange(len(groups)), sizes)
@@ -138,6 +167,12 @@ def group_batch(groups: Sequence[ParsedGroup], vectors: Vectors) -> GroupBatch:
     thinking = starts[group] + 1 + within
     table = torch.from_numpy(vectors)
     labels = [np.nan if r.label is None else r.label for g in groups for r in g.rollouts]
+    steps = [r.step if isinstance(r, StoredRollout) else None for g in groups for r in g.rollouts]
+    votes = [
+        0 if parsed.answer_key is None else then.get(parsed.answer_key, 0)
+        for group_, then in zip(groups, earlier, strict=True)
+        for parsed in group_.parsed
+    ]
     lengths = [(len(p.thinking), len(p.answer)) for g in groups for p in g.parsed]
     return GroupBatch(
         query_vectors=table[torch.from_numpy(starts)],
@@ -150,7 +185,17 @@ def group_batch(groups: Sequence[ParsedGroup], vectors: Vectors) -> GroupBatch:
         returned=_dense_values(groups),
         inputs=torch.tensor([0 if b is None else b.inputs for g in groups for b in g.behaviours], dtype=torch.float32),
         exclusive=torch.tensor([group.exclusive for group in groups]),
+        step=torch.tensor([-1 if step is None else step for step in steps], dtype=torch.int64),
+        past_votes=torch.tensor(votes, dtype=torch.float32),
+        past_rollouts=torch.tensor([sum(then.values()) for then in earlier], dtype=torch.float32),
+        past_rival=torch.tensor(list(map(_rival, groups, earlier)), dtype=torch.float32),
     )
+
+
+def _rival(group: ParsedGroup, past: Mapping[str, int]) -> int:
+    """Most of the `past` votes for a key that nobody gives now."""
+    now = {parsed.answer_key for parsed in group.parsed}
+    return max((votes for key, votes in past.items() if key not in now), default=0)
 
 
 def _dense_keys(groups: Sequence[ParsedGroup]) -> list[int]:

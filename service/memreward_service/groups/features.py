@@ -1,4 +1,4 @@
-"""What the group itself says about each rollout: agreement, length, centrality.
+"""What the group itself and the past of its query say about each rollout: agreement now and ever, length, centrality.
 
 These become features of the answer nodes. GATv2 attention is normalised, so a mean over neighbours cannot count
 them; the counts are given here. No label is read.
@@ -22,6 +22,11 @@ AGREEMENT_FEATURES = (
     "lead",  # votes minus those of the strongest other key, / group size
     "agreement",  # mean share of the group that returned the same value, for programs; else the share
 )
+PAST_FEATURES = (
+    "share_ever",  # of the rollouts of this group and of earlier ones together, with the same key
+    "lead_ever",  # votes minus those of the strongest other key, over both, / their number
+    "log_past",  # earlier rollouts
+)
 TEXT_FEATURES = (
     "relative_length",  # log length of the thinking against the group's mean
     "log_length",
@@ -29,13 +34,13 @@ TEXT_FEATURES = (
     "centrality",  # mean cosine of the thinking to the other thinkings of the group
     "key_centrality",  # the same among those who agree
 )
-FEATURES = AGREEMENT_FEATURES + TEXT_FEATURES
+FEATURES = AGREEMENT_FEATURES + PAST_FEATURES + TEXT_FEATURES
 """Names of the columns, in order."""
 
 
 def rollout_features(batch: GroupBatch) -> Tensor:
-    """(N, len(FEATURES)) float32, each row computed from its own group alone."""
-    return torch.stack([*_agreement(batch), *_text(batch)], dim=1)
+    """(N, len(FEATURES)) float32, each row computed from its own query alone."""
+    return torch.stack([*_agreement(batch), *_past(batch), *_text(batch)], dim=1)
 
 
 def _count(values: Tensor, of: Tensor, size: int) -> Tensor:
@@ -52,17 +57,13 @@ def _sizes(batch: GroupBatch) -> tuple[Tensor, Tensor]:
 def _agreement(batch: GroupBatch) -> list[Tensor]:
     """Columns of AGREEMENT_FEATURES, (N,) each."""
     size, votes = _sizes(batch)
-    group_of_key = torch.zeros(len(votes), dtype=torch.int64).index_put_((batch.key,), batch.group)
+    group_of_key = _group_of_key(batch, len(votes))
     keys = _count(torch.ones(len(votes)), group_of_key, batch.groups)
     most = torch.zeros(batch.groups).scatter_reduce(0, group_of_key, votes, "amax")
     is_top = votes == most[group_of_key]
-    tops = _count(is_top.float(), group_of_key, batch.groups)
-    runner_up = torch.zeros(batch.groups).scatter_reduce(0, group_of_key, torch.where(is_top, 0.0, votes), "amax")
     share = votes / size[group_of_key]
     entropy = _count(-share * share.log(), group_of_key, batch.groups)
     g, k = batch.group, batch.key
-    alone_at_top = is_top[k] & (tops[g] < 2)
-    strongest_other = torch.where(alone_at_top, runner_up[g], most[g])
     return [
         share[k],
         (votes[k] - 1) / (size[g] - 1).clamp(min=1),
@@ -71,9 +72,34 @@ def _agreement(batch: GroupBatch) -> list[Tensor]:
         keys[g] / size[g],
         entropy[g],
         is_top[k].float(),
-        (votes[k] - strongest_other) / size[g],
+        _lead(votes, group_of_key, torch.zeros(batch.groups))[k] / size[g],
         _partial_agreement(batch, share[k]),
     ]
+
+
+def _past(batch: GroupBatch) -> list[Tensor]:
+    """Columns of PAST_FEATURES, (N,) each. Without a past, share and lead are those of the group."""
+    size, votes = _sizes(batch)
+    group_of_key = _group_of_key(batch, len(votes))
+    ever = votes + torch.zeros(len(votes)).index_put_((batch.key,), batch.past_votes)
+    rollouts = (size + batch.past_rollouts)[batch.group]
+    lead = _lead(ever, group_of_key, batch.past_rival)
+    return [ever[batch.key] / rollouts, lead[batch.key] / rollouts, batch.past_rollouts.log1p()[batch.group]]
+
+
+def _group_of_key(batch: GroupBatch, keys: int) -> Tensor:
+    return torch.zeros(keys, dtype=torch.int64).index_put_((batch.key,), batch.group)
+
+
+def _lead(votes: Tensor, group_of_key: Tensor, rival: Tensor) -> Tensor:
+    """(K,) `votes` (K,) of each key less those of the strongest other one of its group; `rival` (B,) is another one."""
+    groups = len(rival)
+    most = rival.scatter_reduce(0, group_of_key, votes, "amax")
+    is_top = votes == most[group_of_key]
+    tops = _count(is_top.float(), group_of_key, groups) + (rival == most)
+    second = rival.scatter_reduce(0, group_of_key, torch.where(is_top, 0.0, votes), "amax")
+    alone_at_top = is_top & (tops[group_of_key] < 2)
+    return votes - torch.where(alone_at_top, second[group_of_key], most[group_of_key])
 
 
 def _partial_agreement(batch: GroupBatch, share: Tensor) -> Tensor:

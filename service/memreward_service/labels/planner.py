@@ -26,8 +26,11 @@ from memreward_service.arrays import Floats
 from memreward_service.belief.posterior import GroupBelief
 from memreward_service.labels.audit import NO_AUDIT, GroupAudit, content_of, digest, drawn
 
-LEAST_GAIN = 0.005
-"""A label that puts fewer rewards right than this is not worth asking for."""
+LEAST_GAIN = 0.02
+"""A label that puts fewer rewards right than this is not worth asking for. More than a second label on an answer whose
+first was right gains among 8 rollouts, which is some LABEL_NOISE for each."""
+ROUNDING = 1e-9
+"""Gains this near are equal: the answer that came first is asked about then."""
 
 Labels = Sequence[float | None]
 """Known labels of a group's rollouts, None where unknown."""
@@ -124,9 +127,9 @@ def label_gains(group: OpenGroup) -> Floats:
     belief = group.belief
     evidence, unknown = belief.evidence(group.seen), _unknown(group)
     chance = belief.hypothesis_probability(evidence)
-    one = np.eye(len(unknown))  # row c: a label on key c, which leaves no doubt about that key
-    expected = chance * _errors(belief.hypothesis_probability(evidence + one), unknown)
-    expected += (1 - chance) * _errors(belief.hypothesis_probability(evidence - one), unknown)
+    right, one = belief.noisy(chance), np.eye(len(unknown))  # row c: a label on key c
+    expected = right * _errors(belief.hypothesis_probability(evidence + one), unknown)
+    expected += (1 - right) * _errors(belief.hypothesis_probability(evidence - one), unknown)
     gains: Floats = np.where(unknown > 0, _errors(chance, unknown) - expected, 0.0)
     return gains
 
@@ -134,7 +137,7 @@ def label_gains(group: OpenGroup) -> Floats:
 def _probe(group: OpenGroup, least_gain: float) -> PlannedLabel | None:
     """The most valuable label of one group; None where it gains too little."""
     gains = label_gains(group)
-    key = int(gains.argmax())
+    key = int((gains >= gains.max() - ROUNDING).argmax())
     if gains[key] < least_gain:
         return None
     index = next(i for i in _open_rollouts(group) if group.belief.key[i] == key)

@@ -15,11 +15,13 @@ from cachetools import LRUCache
 
 from memreward_proto.records import Group, GroupKey, LabelCharge, PlannedLabel, filled
 from memreward_service.belief.posterior import GroupBelief
-from memreward_service.labels.planner import LEAST_GAIN, LabelChoice, label_plan, open_group, with_audit
+from memreward_service.labels.planner import LabelChoice, label_plan, open_group, with_audit
 from memreward_service.rendezvous import Claim, group_name
 
-FIRST_PRICE, PRICE_STEP, MOST = 0.05, 0.003, 0.5
-"""The price of a run's first label, how far it moves, and its bound."""
+LEAST_PRICE, PRICE_STEP, MOST = 0.15, 0.003, 0.5
+"""The price of a run's first label, which it never falls under, how far it moves, and its bound. A run asks its queries
+again, and keeps what it did not spend: what gains less now is better spent on queries that come later, or come again and
+are still not understood."""
 RUNS_KEPT = 1024
 """Runs whose price is kept."""
 
@@ -50,11 +52,11 @@ class LabelPrices:
 
     def of(self, run_id: str) -> float:
         """The least gain now, in rewards expected to become right."""
-        return self._prices.get(run_id, FIRST_PRICE)
+        return self._prices.get(run_id, LEAST_PRICE)
 
     def group_came(self, run_id: str, labels: float) -> None:
         """A group came, which pays for so many `labels`."""
-        self._prices[run_id] = max(LEAST_GAIN, self.of(run_id) - PRICE_STEP * labels)
+        self._prices[run_id] = max(LEAST_PRICE, self.of(run_id) - PRICE_STEP * labels)
 
     def label_wanted(self, run_id: str) -> None:
         """A label was worth its price."""

@@ -29,7 +29,7 @@ from memreward_service.network.attachment import AttachRule
 from memreward_service.network.gnn import ModelConfig, RewardGNN
 from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import TrainedModel
-from memreward_service.training.task import FOLDS, TrainingSet, TrainingTask, split
+from memreward_service.training.task import FOLDS, TrainingSet, TrainingTask, as_served, split
 
 MIN_QUERIES = 10
 """Labelled queries that training takes at least."""
@@ -38,6 +38,8 @@ STEP_QUERIES = 256
 WHOLE_GROUPS = 0.5
 """Share of the groups that a step takes as they are; of the others it takes 1 to all rollouts, at random, so that
 groups of every size are learned from groups of one size."""
+WITH_PAST = 0.5
+"""Share of the queries whose other stored rollouts count as the past of those that a step takes as new."""
 RANKING_WEIGHT = 0.3
 LEARNING_RATE = 2.5e-4
 LINEAR_LEARNING_RATE = 1e-2
@@ -71,6 +73,7 @@ def train_best(
     epochs: int,
     seed: int,
     threshold: float,
+    label_noise: float,
     device: torch.device | None = None,
     progress: Progress = lambda _: None,
 ) -> TrainedModel:
@@ -91,7 +94,8 @@ def train_best(
     served = next((run for run in runs if run.loss < 0), min(runs, key=lambda run: run.loss))
     if not math.isfinite(served.loss):
         raise Internal("Training did not converge: the loss on held-out queries was never a finite number.")
-    return _finished(served.network, [run for run in runs if math.isfinite(run.loss)], data.batch, rule, threshold)
+    learned = [run for run in runs if math.isfinite(run.loss)]
+    return _finished(served.network, learned, as_served(data.batch), rule, threshold, label_noise)
 
 
 def check_labels(batch: GroupBatch) -> None:
@@ -149,12 +153,13 @@ def _train(task: TrainingTask, epochs: int, seed: int, device: torch.device | No
 
 
 def _finished(
-    network: RewardGNN, runs: Sequence[_Run], batch: GroupBatch, rule: AttachRule, threshold: float
-) -> TrainedModel:
+    network: RewardGNN, runs: Sequence[_Run], batch: GroupBatch, rule: AttachRule, threshold: float,
+    label_noise: float,
+) -> TrainedModel:  # fmt: skip
     """Calibrate `network` by what the `runs` say of the queries that they held out, and measure what would be served
     of those."""
     held_out, logits = _cross_fitted(runs, batch)
-    hypotheses = AnswerHypotheses(held_out)
+    hypotheses = AnswerHypotheses(held_out, label_noise)
     calibration = fit_calibration(hypotheses, logits.numpy())
     served = hypotheses.served_probability(calibration.probability(logits).numpy())
     known = held_out.known.numpy()
@@ -187,20 +192,29 @@ def _step_loss(network: RewardGNN, task: TrainingTask, chosen: Tensor, generator
 
 
 def thinned(batch: GroupBatch, generator: torch.Generator) -> GroupBatch:
-    """The groups with some rollouts left out at random (WHOLE_GROUPS); a group with a known label keeps one of them."""
-    size = torch.bincount(batch.group, minlength=batch.groups)
+    """The queries as if they came again. The new group: rollouts of one training step, some left out at random
+    (WHOLE_GROUPS), of a query with a known label one that has it. What is left of the query is its past, for the share
+    WITH_PAST of the queries, or not seen."""
+    draw = torch.rand(len(batch.group), generator=generator)
+    first = torch.zeros(batch.groups).scatter_reduce(0, batch.group, draw + batch.known, "amax")
+    is_first = draw + batch.known == first[batch.group]
+    step = torch.zeros(batch.groups, dtype=torch.int64).scatter_reduce(
+        0, batch.group, torch.where(is_first, batch.step, -2), "amax", include_self=False
+    )
+    same_step = batch.step == step[batch.group]
+    size = torch.bincount(batch.group[same_step], minlength=batch.groups)
     whole = torch.rand(batch.groups, generator=generator) < WHOLE_GROUPS
     wanted = 1 + (torch.rand(batch.groups, generator=generator) * size).long()
     wanted = torch.where(whole, size, wanted.clamp(max=size))
-    draw = torch.rand(len(batch.group), generator=generator)
-    first = torch.zeros(batch.groups).scatter_reduce(0, batch.group, draw * batch.known, "amax")
-    draw[batch.known & (draw == first[batch.group])] = -1.0
-    return batch.keep(_rank(batch, draw) < wanted[batch.group])
+    draw = torch.where(is_first, -1.0, draw) + 2.0 * ~same_step
+    chosen = _rank(batch, draw) < wanted[batch.group]
+    with_past = torch.rand(batch.groups, generator=generator) < WITH_PAST
+    return batch.keep(chosen, ~chosen & with_past[batch.group])
 
 
 def _rank(batch: GroupBatch, value: Tensor) -> Tensor:
     """(N,) place of each rollout in its group by `value` (N,), 0 for the smallest."""
-    order = torch.argsort(batch.group * 4.0 + value.double())
+    order = torch.argsort(batch.group * 8.0 + value.double())
     size = torch.bincount(batch.group, minlength=batch.groups)
     rank = torch.empty_like(order)
     rank[order] = torch.arange(len(order)) - (size.cumsum(0) - size)[batch.group[order]]
@@ -209,7 +223,7 @@ def _rank(batch: GroupBatch, value: Tensor) -> Tensor:
 
 def _fit_feature_scale(network: RewardGNN, batch: GroupBatch, generator: torch.Generator) -> None:
     """Standardise features over what training will see: whole groups, and a few draws of thinned ones."""
-    seen = [batch, *(thinned(batch, generator) for _ in range(4))]
+    seen = [as_served(batch), *(thinned(batch, generator) for _ in range(4))]
     features = torch.cat([rollout_features(groups) for groups in seen])
     network.feature_mean.copy_(features.mean(0))
     network.feature_scale.copy_(features.std(0) + 0.05)

@@ -143,6 +143,7 @@ class TrainingJobs:
             epochs=options.epochs or settings.training_epochs,
             seed=settings.seed,
             threshold=settings.threshold,
+            label_noise=settings.label_noise,
             device=self._device,
             progress=progress,
         )

@@ -70,7 +70,7 @@ def split(data: TrainingSet, rule: AttachRule, seed: int, fold: int) -> Training
     parts = list(order.tensor_split(FOLDS))
     second = parts.pop(fold).sort().values
     first = torch.cat(parts).sort().values
-    training, held_out = with_deduced_labels(data.batch.select(first)), data.batch.select(second)
+    training, held_out = with_deduced_labels(data.batch.select(first)), as_served(data.batch.select(second))
     memory = training.query_vectors, data.domain[first]
     return TrainingTask(
         second,
@@ -79,3 +79,16 @@ def split(data: TrainingSet, rule: AttachRule, seed: int, fold: int) -> Training
         nearest(*memory, *memory, rule),
         nearest(held_out.query_vectors, data.domain[second], *memory, rule),
     )
+
+
+def as_served(batch: GroupBatch) -> GroupBatch:
+    """Stored queries as they were asked: of each the rollouts of one training step, that with most known labels (the
+    first of several), after those of the steps before it, which are its past."""
+    steps, place = torch.unique(torch.stack([batch.group, batch.step]), dim=1, return_inverse=True)  # (2, S), (N,)
+    labels = torch.bincount(place[batch.known], minlength=steps.shape[1])
+    most = torch.zeros(batch.groups, dtype=torch.int64).scatter_reduce(0, steps[0], labels, "amax")
+    best = labels == most[steps[0]]
+    first = torch.full((batch.groups,), batch.step.max() + 1).scatter_reduce(
+        0, steps[0][best], steps[1][best], "amin"
+    )[batch.group]
+    return batch.keep(batch.step == first, batch.step < first)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from memreward_service.belief.hypotheses import AnswerHypotheses
-from memreward_service.belief.posterior import LABEL_LOG_ODDS, GroupBelief
+from memreward_service.belief.posterior import GroupBelief, label_log_odds
 from service.synthetic_groups import batch_of, synthetic_group
 
 
@@ -30,7 +30,8 @@ def test_the_likelihood_of_labels_by_hand() -> None:
     """Odds 3 and 1/3 against 1 for "none is right"; the labels of a group agree with some of these three."""
     batch = replace(batch_of([synthetic_group(0, size=2)]), key=torch.tensor([0, 1]), exclusive=torch.tensor([True]))
     own, total = np.array([0.75, 0.25]), 3 + 1 / 3 + 1
-    unknown, given = np.nan, LABEL_LOG_ODDS
+    unknown, noise = np.nan, 1e-9
+    given = label_log_odds(noise)
     for labels, agreeing, certain in (
         ([unknown, unknown], total, 0.0),
         ([0.0, unknown], 1 / 3 + 1, 0.0),
@@ -38,5 +39,5 @@ def test_the_likelihood_of_labels_by_hand() -> None:
         ([1.0, 0.0], 3.0, given),
         ([unknown, 1.0], 1 / 3, given),
     ):
-        hypotheses = AnswerHypotheses(replace(batch, label=torch.tensor(labels)))
+        hypotheses = AnswerHypotheses(replace(batch, label=torch.tensor(labels)), noise)
         assert hypotheses.log_likelihood(own) == pytest.approx(np.log(agreeing / total) + certain, abs=1e-6)

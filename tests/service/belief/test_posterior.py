@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from memreward_service.belief.posterior import NOISE, GroupBelief
+from memreward_service.belief.posterior import LABEL_NOISE, GroupBelief
 
 KEYS = ["7", "7", "7", "8", "8", None]
 PROBABILITY = [0.6, 0.5, 0.7, 0.2, 0.2, 0.1]
@@ -25,7 +25,7 @@ def test_rollouts_of_one_key_have_the_probability_of_the_key() -> None:
 def test_the_hypotheses_are_weighed_by_the_odds_of_the_keys() -> None:
     # odds 0.6/0.4, 0.2/0.8, 0.1/0.9 against 1 for "none is right"
     total = 1 + 1.5 + 0.25 + 1 / 9
-    expected = [odds / total * (1 - 2 * NOISE) + NOISE for odds in (1.5, 0.25, 1 / 9)]
+    expected = [odds / total * (1 - 2 * LABEL_NOISE) + LABEL_NOISE for odds in (1.5, 0.25, 1 / 9)]
     assert GroupBelief(PROBABILITY, KEYS).key_probability(NONE).tolist() == pytest.approx(expected)
 
 
@@ -58,5 +58,22 @@ def test_texts_may_all_be_right() -> None:
 
 def test_certain_probabilities_can_be_overruled() -> None:
     belief = GroupBelief([1.0, 1.0, 0.0], ["a", "a", "b"])
-    assert belief.probability([0.0, None, None])[1] < 0.99
+    assert belief.probability([0.0, None, None])[1] < 0.5
     assert belief.probability([None, None, 1.0])[0] < 0.5
+
+
+def test_one_wrong_label_does_not_sink_an_answer_that_was_found_right_before() -> None:
+    belief = GroupBelief([0.9] * 4, ["7"] * 4, past={"7": 2.0})
+    assert belief.probability([0.0, None, None, None])[1] > 0.99
+
+
+def test_how_far_labels_decide_is_a_setting() -> None:
+    strict, loose = (GroupBelief([0.9] * 3, ["7"] * 3, label_noise=noise) for noise in (0.002, 0.3))
+    assert strict.probability([0.0, None, None])[1] < 0.05
+    assert loose.probability([0.0, None, None])[1] > 0.5
+
+
+def test_answers_that_labels_found_right_are_one_answer_in_two_forms() -> None:
+    probability = GroupBelief(PROBABILITY, KEYS).probability(labelled(r0=1.0, r3=1.0))
+    assert min(probability[:5]) > 0.99
+    assert probability[5] < 0.01

@@ -11,7 +11,7 @@ import pytest
 from memreward_proto.errors import Internal
 from memreward_proto.records import Domain, Group, Neighbor, Query, Rollout, Source
 from memreward_service.belief.calibration import Calibration
-from memreward_service.belief.posterior import NOISE, agreement_probability, belief_about
+from memreward_service.belief.posterior import LABEL_NOISE, agreement_probability, belief_about
 from memreward_service.engine.scorer import (
     Question,
     Reply,
@@ -161,7 +161,7 @@ def test_what_is_known_by_its_text_only_excludes_no_sibling(
 ) -> None:
     rollouts = (Rollout("1", answer_key=signature), Rollout("2"))
     belief = belief_about(parsed(Group(Query("q", "q", domain), rollouts, "g")), [0.4, 0.4])
-    assert belief.key_probability([1.0, None])[1] == pytest.approx(sibling, abs=2 * NOISE)
+    assert belief.key_probability([1.0, None])[1] == pytest.approx(sibling, abs=2 * LABEL_NOISE)
 
 
 @pytest.mark.parametrize(
@@ -191,4 +191,4 @@ def test_programs_that_were_run_exclude_each_other_and_agree_in_part() -> None:
     assert agreement_probability(group) == pytest.approx([2 * s / (1.1 + s) for s in shares])
     belief = belief_about(group, [0.4] * 4)
     assert belief.votes.tolist() == [2, 1, 1]
-    assert belief.key_probability([1.0, None, None, None]) == pytest.approx([1.0, 0.0, 0.0], abs=2 * NOISE)
+    assert belief.key_probability([1.0, None, None, None]) == pytest.approx([1.0, 0.0, 0.0], abs=0.01)

@@ -32,6 +32,10 @@ def small_batch(keys: list[int], labels: list[float], thinking: list[list[float]
         returned=torch.empty(n, 0, dtype=torch.int64),
         inputs=torch.zeros(n),
         exclusive=torch.tensor([True]),
+        step=torch.full((n,), -1),
+        past_votes=torch.zeros(n),
+        past_rollouts=torch.zeros(1),
+        past_rival=torch.zeros(1),
     )
 
 
@@ -56,6 +60,9 @@ def test_a_group_of_five_by_hand() -> None:
         "is_majority": [1, 1, 1, 0, 0],
         "lead": [0.4, 0.4, 0.4, -0.4, -0.4],
         "agreement": [0.6, 0.6, 0.6, 0.2, 0.2],
+        "share_ever": [0.6, 0.6, 0.6, 0.2, 0.2],
+        "lead_ever": [0.4, 0.4, 0.4, -0.4, -0.4],
+        "log_past": [0.0] * 5,
         "relative_length": [-2, -1, 0, 1, 2],
         "log_length": [1, 2, 3, 4, 5],
         "log_answer_length": [2] * 5,
@@ -135,3 +142,28 @@ def test_programs_that_all_fail_agree_with_nobody_in_any_batch() -> None:
     fails = programs((("xError",),), (("xError",),))
     assert fails.returned.shape == (5, 0)
     assert columns(rollout_features(fails))["agreement"][3:] == [0.0, 0.0]
+
+
+def test_the_past_of_a_query_by_hand() -> None:
+    # Answers A A B now. Before: A once, B three times, and five times another one.
+    batch = replace(
+        small_batch([0, 0, 1], [NAN] * 3),
+        past_votes=torch.tensor([1.0, 1.0, 3.0]),
+        past_rollouts=torch.tensor([9.0]),
+        past_rival=torch.tensor([5.0]),
+    )
+    f = columns(rollout_features(batch))
+    assert f["share_ever"] == pytest.approx([3 / 12, 3 / 12, 4 / 12])
+    assert f["lead_ever"] == pytest.approx([-2 / 12, -2 / 12, -1 / 12])
+    assert f["log_past"] == pytest.approx([math.log(10)] * 3)
+    assert f["share"] == pytest.approx([2 / 3, 2 / 3, 1 / 3])
+
+
+def test_what_is_left_of_a_group_can_be_its_past() -> None:
+    # A A B C C and D of another query; kept are the first A and D.
+    batch = batch_of([synthetic_group(0, size=5), synthetic_group(1, size=1)])
+    batch = replace(batch, key=torch.tensor([0, 0, 1, 2, 2, 3]))
+    kept = batch.keep(torch.tensor([True] + [False] * 4 + [True]), torch.tensor([False] + [True] * 4 + [False]))
+    assert kept.past_votes.tolist() == [1, 0]
+    assert kept.past_rollouts.tolist() == [4, 0]
+    assert kept.past_rival.tolist() == [2, 0]

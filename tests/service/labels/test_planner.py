@@ -23,7 +23,9 @@ from memreward_service.labels.planner import (
 )
 
 # Odds 1.5, 0.25 and 0.25 against 1 for "none is right": 1/2, 1/12 and 1/12.
-SEVENS = GroupBelief([0.6, 0.6, 0.6, 0.2, 0.2], ["7", "7", "7", "8", None])
+SURE = 1e-9
+"""A label noise that figures worked out by hand may leave out."""
+SEVENS = GroupBelief([0.6, 0.6, 0.6, 0.2, 0.2], ["7", "7", "7", "8", None], label_noise=SURE)
 NONE: list[float | None] = [None] * 5
 
 
@@ -68,7 +70,7 @@ def test_the_gain_of_a_label() -> None:
 
 
 def test_different_texts_do_not_speak_of_each_other() -> None:
-    free = GroupBelief([0.6, 0.6, 0.6, 0.2, 0.2], ["7", "7", "7", "8", None], exclusive=False)
+    free = GroupBelief([0.6, 0.6, 0.6, 0.2, 0.2], ["7", "7", "7", "8", None], exclusive=False, label_noise=SURE)
     assert label_gains(OpenGroup("g", free, NONE)).tolist() == pytest.approx([3 * 0.4, 0.2, 0.2])
     assert label_gains(OpenGroup("g", free, [1.0, *NONE[1:]])).tolist() == pytest.approx([0, 0.2, 0.2], abs=1e-6)
 
@@ -84,7 +86,7 @@ def test_the_second_answer_is_probed_only_after_the_first_was_wrong() -> None:
 
 
 def test_the_most_valuable_group_comes_first_and_the_budget_holds() -> None:
-    sure = OpenGroup("sure", GroupBelief([0.9] * 5, ["7"] * 5), NONE)
+    sure = OpenGroup("sure", GroupBelief([0.9] * 5, ["7"] * 5, label_noise=SURE), NONE)
     plan = label_plan([sure, sevens(0.0, name="second"), sevens(name="first")], 2).plan
     assert [(label.group_id, round(label.gain, 3)) for label in plan] == [("first", 1.5), ("sure", 0.5)]
 
@@ -103,16 +105,16 @@ def test_reasons(labels: list[float | None], index: int, reason: PlanReason) -> 
 
 
 def test_a_tie_has_a_second_answer_and_an_answer_of_one_is_no_majority() -> None:
-    tie = GroupBelief([0.4] * 4, ["a", "a", "b", "b"])
+    tie = GroupBelief([0.4] * 4, ["a", "a", "b", "b"], label_noise=SURE)
     (label,) = label_plan([OpenGroup("g", tie, [0.0, None, None, None])], 1).plan
     assert (label.rollout_index, label.reason) == (2, PlanReason.SECOND)
-    alone = GroupBelief([0.4], ["a"])
+    alone = GroupBelief([0.4], ["a"], label_noise=SURE)
     (label,) = label_plan([OpenGroup("g", alone, [None])], 1).plan
     assert (label.rollout_index, label.reason, label.gain) == (0, PlanReason.UNCERTAIN, pytest.approx(0.4))
 
 
 def test_nothing_is_asked_where_no_label_changes_a_reward() -> None:
-    certain = OpenGroup("certain", GroupBelief([0.999, 0.001], ["a", "b"]), [None, None])
+    certain = OpenGroup("certain", GroupBelief([0.999, 0.001], ["a", "b"], label_noise=SURE), [None, None])
     labelled = sevens(0.0, 0.0, 0.0, 1.0, 0.0, name="labelled")
     blank = OpenGroup("blank", GroupBelief([0.5, 0.5], [None, None]), [None, None], blank=frozenset({0, 1}))
     assert label_plan([certain, labelled, blank], 10).plan == ()

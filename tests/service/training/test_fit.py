@@ -30,7 +30,7 @@ def training_set(groups: list[Group]) -> TrainingSet:
 
 
 def trained(groups: list[Group], seed: int = 0, seeds: int = 1, epochs: int = 60) -> TrainedModel:
-    return train_best(training_set(groups), RULE, seeds=seeds, epochs=epochs, seed=seed, threshold=0.5)
+    return train_best(training_set(groups), RULE, seeds=seeds, epochs=epochs, seed=seed, threshold=0.5, label_noise=0.002)
 
 
 @pytest.fixture(scope="module")
@@ -84,14 +84,14 @@ def test_the_network_is_ready_to_serve(model: TrainedModel) -> None:
 def test_progress_rises_to_one_and_may_stop_the_training(groups: list[Group]) -> None:
     heard: list[float] = []
     data = training_set(groups[:12])
-    train_best(data, RULE, seeds=2, epochs=3, seed=0, threshold=0.5, progress=heard.append)
+    train_best(data, RULE, seeds=2, epochs=3, seed=0, threshold=0.5, label_noise=0.002, progress=heard.append)
     assert heard == pytest.approx([1 / 6, 2 / 6, 3 / 6, 4 / 6, 5 / 6, 1])
 
     def stop(share: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_best(data, RULE, seeds=2, epochs=3, seed=0, threshold=0.5, progress=stop)
+        train_best(data, RULE, seeds=2, epochs=3, seed=0, threshold=0.5, label_noise=0.002, progress=stop)
 
 
 def test_too_few_labelled_queries(groups: list[Group]) -> None:
@@ -132,10 +132,11 @@ def test_a_network_that_rewards_nothing_is_not_the_best(monkeypatch: pytest.Monk
     wrong = [with_labels(group, given) for group, given in zip(groups, labels, strict=True)]
     good, silent = trained(wrong, epochs=40).network, RewardGNN(ModelConfig(dimension=DIMENSION)).eval()
     torch.nn.init.zeros_(silent.linear.weight)
+    torch.nn.init.zeros_(silent.read_answer.bias)
     data = training_set(wrong)
     task = split(data, RULE, 0, 0)
     figures = [
-        fit._finished(network, [fit._Run(task, network, 0.0)], data.batch, RULE, 0.5).metrics
+        fit._finished(network, [fit._Run(task, network, 0.0)], data.batch, RULE, 0.5, 0.002).metrics
         for network in (silent, good)
     ]
     assert figures[0]["false_positive_rate"] == 0.0 < figures[1]["false_positive_rate"]

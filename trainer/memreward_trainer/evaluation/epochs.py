@@ -18,6 +18,7 @@ from memreward_proto.records import Experience, filled
 from memreward_service.belief.posterior import GroupBelief
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.engine.engine import Engine
+from memreward_service.labels.requests import LEAST_PRICE
 from memreward_service.store import with_ids
 from memreward_trainer.evaluation.comparison import Progress, fill, requests, trained_engine
 from memreward_trainer.evaluation.planned_labels import (
@@ -175,7 +176,7 @@ def _spent(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share:
 def _asked_for(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share: float) -> Known:
     """The labels that the planner asks for, at most a `share` of the rollouts."""
     known = [[False] * len(query.rollouts) for query in queries]
-    spend(queries, beliefs, known, round(share * sum(len(query.rollouts) for query in queries)))
+    spend(queries, beliefs, known, round(share * sum(len(query.rollouts) for query in queries)), least_gain=LEAST_PRICE)
     return known
 
 

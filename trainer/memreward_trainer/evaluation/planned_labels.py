@@ -21,7 +21,7 @@ from memreward_service.belief.metrics import auc
 from memreward_service.belief.posterior import GroupBelief, agreement_probability, belief_about
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.groups.batch import parse_groups
-from memreward_service.labels.planner import OpenGroup, audit_rate, label_plan, with_audit
+from memreward_service.labels.planner import LEAST_GAIN, OpenGroup, audit_rate, label_plan, with_audit
 from memreward_trainer.evaluation.comparison import Progress, engine_beliefs, engine_probabilities
 from memreward_trainer.evaluation.splits import Split, flat, only_labels
 
@@ -117,7 +117,7 @@ def _at_random(
 
 def spend(
     queries: Sequence[Experience], beliefs: Sequence[GroupBelief], known: Known, labels: int,
-    audit_share: float = CALIBRATION_SHARE,
+    audit_share: float = CALIBRATION_SHARE, least_gain: float = LEAST_GAIN,
 ) -> list[tuple[int, int]]:  # fmt: skip
     """Ask for labels until `labels` are known in all, or no label is expected to change a reward. Returns which were
     asked for, (query, rollout), in order."""
@@ -131,7 +131,7 @@ def spend(
             for experience, belief, seen in zip(queries, beliefs, known, strict=True)
         ]
         rate = audit_rate(groups, min(step, left), audit_share)
-        choice = label_plan(list(map(with_audit, groups, repeat(rate), wanted)), min(step, left))
+        choice = label_plan(list(map(with_audit, groups, repeat(rate), wanted)), min(step, left), least_gain)
         wanted = [audit.wanted for audit in choice.audits]
         for label in choice.plan:
             asked.append((places[label.group_id], label.rollout_index))
