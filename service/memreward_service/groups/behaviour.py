@@ -42,6 +42,8 @@ class ComparedBehaviour:
     """What it returned, one text an input on which it did: equal in two programs for the same value on the same one."""
     inputs: int = 1
     """On how many inputs it was compared, at least 1."""
+    place: int = 0
+    """Of the set of inputs on which it was compared."""
 
 
 def compared(behaviours: Sequence[Behaviour | None]) -> list[ComparedBehaviour | None]:
@@ -86,7 +88,7 @@ def _of_one_shape(number: int, times: Counter[Behaviour], group_size: int) -> di
             votes[value] += times[one]
     for one, values in returned.items():
         agreement = sum(votes[value] for value in values) / group_size / len(inputs)
-        made[one] = ComparedBehaviour(_key(place, rows[one]), agreement, values, len(inputs))
+        made[one] = ComparedBehaviour(_key(place, rows[one]), agreement, values, len(inputs), place)
     return made
 
 

@@ -1,65 +1,49 @@
 """What became of the answers of a query so far: for each answer key its votes, its labels, and when it was seen.
 
-It is derived from the stored rollouts of the query, and small: beside the key an answer costs some 30 bytes, a label 30
-more. A label speaks for its answer key for ever, so that a query that comes again is not asked about again. The
-label of a rollout never counts for its own prediction.
+READ FIRST of the history. It is derived here from rollouts of the query; history_merge.py makes one history of several
+accounts and keeps it small, history_lines.py writes it down, past_answers.py has its records. A label speaks for its
+answer key for ever, so that a query that comes again is not asked about again. The label of a rollout never counts for
+its own prediction.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from memreward_proto.records import Domain, Rollout, StoredRollout
 from memreward_service.answers.templates.responses import response_text
 from memreward_service.groups.batch import ParsedGroup
 from memreward_service.groups.behaviour import Behaviour, compared
+from memreward_service.groups.history_lines import from_json, to_json
+from memreward_service.groups.history_merge import bounded, merged
+from memreward_service.groups.past_answers import (
+    MOST_ANSWERS,
+    MOST_LABELS,
+    PastAnswer,
+    PastBehaviour,
+    PastLabel,
+    PastVotes,
+    QueryHistory,
+    kept_key,
+    kept_outcome,
+)
 
-MOST_ANSWERS = 32
-"""Answers of one query that are kept: those with labels first, then those with most votes."""
-MOST_LABELS = 64
-"""Labels of one query that are kept: the newest of every answer."""
-MOST_BEHAVIOURS = 4
-"""Labelled programs of one query whose behaviour is kept, to be compared with new programs."""
-
-
-@dataclass(frozen=True, slots=True)
-class PastLabel:
-    """A label that an answer got. `response`: a digest of the response it was given to."""
-
-    label: float
-    response: str
-    step: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class PastAnswer:
-    """One answer key of a query, as its stored rollouts gave it. `behaviour`: what such a program did."""
-
-    key: str
-    votes: int
-    first_step: int | None = None
-    last_step: int | None = None
-    labels: tuple[PastLabel, ...] = ()
-    behaviour: Behaviour | None = None
+__all__ = [
+    "MOST_ANSWERS", "MOST_LABELS", "PastAnswer", "PastBehaviour", "PastLabel", "PastVotes", "QueryHistory", "from_json",
+    "history_of", "merged", "past_evidence", "response_digest", "to_json",
+]  # fmt: skip
 
 
-QueryHistory = tuple[PastAnswer, ...]
-
-
-def history_of(group: ParsedGroup) -> QueryHistory:
-    """What the stored rollouts of a query say."""
+def history_of(group: ParsedGroup, step: int | None = None) -> QueryHistory:
+    """What the rollouts of a query say. `step` is that of rollouts which do not say theirs."""
     votes: dict[str, list[int]] = {}
     for place, reading in enumerate(group.parsed):
         if reading.answer_key is not None:
-            votes.setdefault(reading.answer_key, []).append(place)
-    newest = _newest_labels(group)
-    answers = [_answer(group, key, places, newest) for key, places in votes.items()]
-    kept = sorted(answers, key=lambda answer: (-len(answer.labels), -answer.votes))[:MOST_ANSWERS]
-    return (*kept[:MOST_BEHAVIOURS], *(replace(answer, behaviour=None) for answer in kept[MOST_BEHAVIOURS:]))
+            votes.setdefault(kept_key(reading.answer_key), []).append(place)
+    return bounded(_answer(group, key, places, step) for key, places in votes.items())
 
 
 def past_evidence(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, float]:
@@ -90,7 +74,7 @@ def past_evidence(history: QueryHistory, group: ParsedGroup, step: int | None) -
 def response_digest(response: str) -> str:
     """48 bits of a response: enough to tell apart the labelled rollouts of one query."""
     told = response_text(response).strip()
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+    return base64.urlsafe_b64encode(hashlib.sha256(told.encode("utf-8", "surrogatepass")).digest()[:6]).decode("ascii")
 
 
 def _same_step(stored: int | None, asked: int | None) -> bool:
@@ -106,76 +90,73 @@ def _comparable(history: QueryHistory, group: ParsedGroup) -> QueryHistory:
     return tuple(answer for answer in history if answer.behaviour is not None)
 
 
-def to_json(history: QueryHistory) -> str:
-    """A compact line that `from_json` reads back equal."""
-    return json.dumps(
-        [
-            [a.key, a.votes, a.first_step, a.last_step, [[x.label, x.response, x.step] for x in a.labels], a.behaviour]
-            for a in history
-        ],
-        separators=(",", ":"),
-    )
-
-
-def from_json(line: str) -> QueryHistory:
-    """Raises ValueError or TypeError where the line is none of `to_json`."""
-    return tuple(
-        PastAnswer(
-            key, votes, first, last,
-            tuple(PastLabel(*label) for label in labels),
-            None if behaviour is None else tuple(map(tuple, behaviour)),
-        )
-        for key, votes, first, last, labels, behaviour in json.loads(line)
-    )  # fmt: skip
-
-
-def _newest_labels(group: ParsedGroup) -> frozenset[int]:
-    """Places of the labels that are kept: of every answer the newest, as many of each as there is room for."""
-    ranked, seen = [], Counter[str | None]()
-    for place in range(len(group.rollouts) - 1, -1, -1):
-        if group.rollouts[place].label is not None:
-            key = group.parsed[place].answer_key
-            ranked.append((seen[key], -place))
-            seen[key] += 1
-    return frozenset(-place for _, place in sorted(ranked)[:MOST_LABELS])
-
-
-def _step(rollout: Rollout) -> int | None:
-    return rollout.step if isinstance(rollout, StoredRollout) else None
-
-
-def _answer(group: ParsedGroup, key: str, places: Sequence[int], labelled: frozenset[int]) -> PastAnswer:
-    steps = {place: _step(group.rollouts[place]) for place in places}
-    seen = [step for step in steps.values() if step is not None]
-    labels = tuple(
-        PastLabel(float(rollout.label), response_digest(rollout.response), steps[place])
-        for place in places
-        if place in labelled and (rollout := group.rollouts[place]).label is not None
-    )
-    behaviour = next((found for place in places if (found := group.rollouts[place].behaviour) is not None), None)
+def _answer(group: ParsedGroup, key: str, places: Sequence[int], step: int | None) -> PastAnswer:
+    cells: Counter[tuple[int | None, str | None]] = Counter()
+    labels: dict[PastLabel, None] = {}
+    behaviour = None
+    for place in places:
+        rollout = group.rollouts[place]
+        at, policy, source = _facts(rollout, step)
+        cells[at, policy] += 1
+        if rollout.label is not None:
+            labels[PastLabel(float(rollout.label), response_digest(rollout.response), at, source)] = None
+        behaviour = behaviour or _behaviour(group, place)
+    seen = [at for at, _ in cells if at is not None]
+    by_step = tuple(PastVotes(at, policy, votes) for (at, policy), votes in cells.items())
     return PastAnswer(
-        key, len(places), min(seen, default=None), max(seen, default=None), labels, behaviour if labels else None
+        key,
+        len(places),
+        min(seen, default=None),
+        max(seen, default=None),
+        tuple(labels),
+        behaviour,
+        tuple(sorted(by_step, key=lambda cell: -1 if cell.step is None else cell.step)),
     )
+
+
+def _facts(rollout: Rollout, step: int | None) -> tuple[int | None, str | None, str | None]:
+    """Step, policy and source of the label."""
+    if not isinstance(rollout, StoredRollout):
+        return step, None, None
+    return rollout.step, rollout.policy, rollout.label_source
+
+
+def _behaviour(group: ParsedGroup, place: int) -> PastBehaviour | None:
+    """What a program did on the inputs on which the group was compared."""
+    did, compared_as = group.rollouts[place].behaviour, group.behaviours[place]
+    if did is None or compared_as is None or compared_as.key is None:
+        return None
+    return PastBehaviour(compared_as.place, tuple(map(kept_outcome, did[compared_as.place])))
 
 
 def _keys_now(history: QueryHistory, group: ParsedGroup) -> Mapping[str, tuple[str, ...]]:
-    """Earlier key of a program -> the keys in `group` of programs that do the same: what programs did is compared
-    anew, because the key of a behaviour depends on the programs beside it."""
-    past = [answer for answer in history if answer.behaviour is not None]
-    if not past:
-        return {}
-    behaviours = [rollout.behaviour for rollout in group.rollouts]
-    beside = compared([*behaviours, *(answer.behaviour for answer in past)])
-    now = beside[: len(behaviours)]
-    found: dict[str, tuple[str, ...]] = {}
-    for answer, then in zip(past, beside[len(behaviours) :], strict=True):
-        if then is None or then.key is None:
-            continue
-        alike = {
-            key
-            for reading, other in zip(group.parsed, now, strict=True)
-            if other is not None and other.key == then.key and (key := reading.answer_key) is not None
-        }
-        if alike:
-            found[answer.key] = tuple(sorted(alike))
+    """Earlier key -> the keys in `group` that are the same answer, where they are not the same text: long keys, which
+    are kept in part, and those of programs that do the same. What programs did is compared anew, because the key of a
+    behaviour depends on the programs beside it."""
+    keys = dict.fromkeys(key for reading in group.parsed if (key := reading.answer_key) is not None)
+    found = {kept: (key,) for key in keys if (kept := kept_key(key)) != key}
+    past: dict[tuple[int, int], list[PastAnswer]] = {}
+    for answer in history:
+        if (did := answer.behaviour) is not None:
+            past.setdefault((did.place, len(did.outcomes)), []).append(answer)
+    for (place, inputs), answers in past.items():
+        now = [_on_one_set(rollout.behaviour, place, inputs) for rollout in group.rollouts]
+        then = [(answer.behaviour.outcomes,) for answer in answers if answer.behaviour is not None]
+        beside = compared([*now, *then])
+        for answer, one in zip(answers, beside[len(now) :], strict=True):
+            alike = {
+                key
+                for reading, other in zip(group.parsed, beside[: len(now)], strict=True)
+                if one is not None and one.key is not None and other is not None and other.key == one.key
+                and (key := reading.answer_key) is not None
+            }  # fmt: skip
+            if alike:
+                found[answer.key] = tuple(sorted(alike))
     return found
+
+
+def _on_one_set(did: Behaviour | None, place: int, inputs: int) -> Behaviour | None:
+    """What a program did on the set at `place`, if that has so many inputs."""
+    if did is None or place >= len(did) or len(did[place]) != inputs:
+        return None
+    return (tuple(map(kept_outcome, did[place])),)
