@@ -95,7 +95,6 @@ class GroupBelief:
         result: Floats = self.key_probability(labels)[self.key]
         return result
 
-
     def noisy(self, share: Floats) -> Floats:
         """Probabilities that keys are right -> that rollouts of theirs are labelled right."""
         return noisy(share, self._noise)

@@ -25,6 +25,7 @@ from memreward_service.belief.posterior import GroupBelief, agreement_probabilit
 from memreward_service.belief.rewards import rewards_of
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.groups.batch import ParsedGroup, group_batch, parse_groups
+from memreward_service.groups.history import past_votes
 from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory, NearQuery
 from memreward_service.network.graph import experience_graph
@@ -108,7 +109,10 @@ def _parsed(groups: Sequence[Group]) -> tuple[ParsedGroup, ...]:
 def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory, settings: Settings) -> list[Reply]:
     """One forward pass for all `questions`. On the compute thread. Raises Internal where the model gives no number."""
     groups = [group for question in questions for group in question.groups]
-    batch = group_batch(groups, np.concatenate([question.vectors for question in questions]))
+    steps = [question.step for question in questions for _ in question.groups]
+    histories = [memory.history(filled(group.query.id)) for group in groups]
+    vectors = np.concatenate([question.vectors for question in questions])
+    batch = group_batch(groups, vectors, list(map(past_votes, histories, groups, steps)))
     near = memory.near(
         batch.query_vectors.numpy(),
         [Domain(filled(group.query.domain)) for group in groups],
@@ -127,10 +131,10 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
         places = slice(group_at, group_at + len(question.groups))
         group_at = places.stop
         beliefs, scored = [], []
-        for group, found in zip(question.groups, near[places], strict=True):
+        for group, found, history in zip(question.groups, near[places], histories[places], strict=True):
             rows = slice(row, row + len(group.rollouts))
             row = rows.stop
-            belief = _belief(group, probability[rows], memory, question.step, settings)
+            belief = belief_about(group, probability[rows], history, question.step, settings.label_noise)
             beliefs.append(belief)
             known = bool(found) or len(group.rollouts) > 1
             scored.append(rewards_of(group, belief, Source.GNN, known, question.explain, settings))
@@ -143,19 +147,17 @@ def agreement_reply(
     groups: Sequence[ParsedGroup], memory: Memory, settings: Settings, explain: bool, step: int | None
 ) -> Reply:
     """Predictions before a model is trained: from the agreement of each group, its labels and its history."""
-    beliefs = tuple(_belief(group, agreement_probability(group), memory, step, settings) for group in groups)
+    beliefs = tuple(
+        belief_about(
+            group, agreement_probability(group), memory.history(filled(group.query.id)), step, settings.label_noise
+        )
+        for group in groups
+    )
     scored = tuple(
         rewards_of(group, belief, Source.AGREEMENT, len(group.rollouts) > 1, explain, settings)
         for group, belief in zip(groups, beliefs, strict=True)
     )
     return Reply(AGREEMENT, memory.version, scored, ((),) * len(groups), beliefs)
-
-
-def _belief(
-    group: ParsedGroup, probability: Sequence[float], memory: Memory, step: int | None, settings: Settings
-) -> GroupBelief:
-    history = memory.history(filled(group.query.id))
-    return belief_about(group, probability, history, step, settings.label_noise)
 
 
 def scored_groups(groups: Sequence[Group], reply: Reply, texts: Mapping[str, str]) -> Scored:

@@ -33,7 +33,7 @@ from memreward_service.groups.past_answers import (
 
 __all__ = [
     "MOST_ANSWERS", "MOST_LABELS", "PastAnswer", "PastBehaviour", "PastLabel", "PastVotes", "QueryHistory", "from_json",
-    "history_of", "merged", "past_evidence", "response_digest", "to_json",
+    "history_of", "merged", "past_evidence", "past_votes", "response_digest", "to_json",
 ]  # fmt: skip
 
 
@@ -69,6 +69,32 @@ def past_evidence(history: QueryHistory, group: ParsedGroup, step: int | None) -
             for key in now.get(answer.key, (answer.key,)):
                 evidence[key] = evidence.get(key, 0.0) + sum(earlier)
     return evidence
+
+
+def past_votes(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, int]:
+    """Answer key -> rollouts of other groups of the query that gave it, for the keys of `group` and for all others.
+
+    Votes of `step` are those of the group itself. Where the one or the other step is not known, the group is a stored
+    one if it has the newest response of an answer, and such votes do not count.
+    """
+    stored = {answer.newest for answer in history}
+    is_stored = any(response_digest(rollout.response) in stored for rollout in group.rollouts)
+    now = _keys_now(history, group)
+    votes: dict[str, int] = {}
+    for answer in _comparable(history, group):
+        (key, *_) = now.get(answer.key, (answer.key,))
+        counted = 0 if is_stored else answer.votes - sum(cell.votes for cell in answer.by_step if cell.step is not None)
+        for cell in answer.by_step:
+            if cell.step is not None and (not is_stored if step is None else _other_step(cell, step)):
+                counted += cell.votes
+        if counted:
+            votes[key] = votes.get(key, 0) + counted
+    return votes
+
+
+def _other_step(cell: PastVotes, step: int) -> bool:
+    """Whether the votes of a cell are of another step than `step`, also where it sums several."""
+    return cell.step is not None and (cell.step < step if cell.summed else cell.step != step)
 
 
 def response_digest(response: str) -> str:
@@ -111,6 +137,7 @@ def _answer(group: ParsedGroup, key: str, places: Sequence[int], step: int | Non
         tuple(labels),
         behaviour,
         tuple(sorted(by_step, key=lambda cell: -1 if cell.step is None else cell.step)),
+        response_digest(group.rollouts[places[-1]].response),
     )
 
 

@@ -20,6 +20,7 @@ def to_json(history: QueryHistory) -> str:
             answer.key, answer.votes, answer.first_step, answer.last_step,
             [_short(_number(x.label), x.response, x.step, number(x.source)) for x in answer.labels],
             [_short(v.votes, v.step, number(v.policy), v.summed or None) for v in answer.by_step],
+            answer.newest,
             *([] if (did := answer.behaviour) is None else [[did.place, " ".join(did.outcomes), number(did.version)]]),
         ]
         for answer in history
@@ -37,7 +38,7 @@ def from_json(line: str) -> QueryHistory:
 
 def _answer(
     names: list[str], key: str, votes: int, first: int | None, last: int | None, labels: list[list[Any]],
-    by_step: list[list[Any]], did: list[Any] | None = None,
+    by_step: list[list[Any]], newest: str | None, did: list[Any] | None = None,
 ) -> PastAnswer:  # fmt: skip
     def named(number: int | None) -> str | None:
         return None if number is None else names[number]
@@ -50,8 +51,9 @@ def _answer(
 
     behaviour = None if did is None else PastBehaviour(did[0], tuple(did[1].split(" ")), named(did[2]))
     return PastAnswer(
-        key, votes, first, last, tuple(label(*one) for one in labels), behaviour, tuple(cell(*one) for one in by_step)
-    )
+        key, votes, first, last, tuple(label(*one) for one in labels), behaviour, tuple(cell(*one) for one in by_step),
+        newest,
+    )  # fmt: skip
 
 
 def _number(value: float) -> float | int:

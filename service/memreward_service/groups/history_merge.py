@@ -101,6 +101,7 @@ def _joined(first: PastAnswer, second: PastAnswer | None, summed_to: int) -> Pas
         _in_order((*second.labels, *first.labels)),
         first.behaviour or second.behaviour,
         by_step,
+        first.newest or second.newest,
     )
 
 

@@ -52,7 +52,8 @@ class PastBehaviour:
 
 @dataclass(frozen=True, slots=True)
 class PastAnswer:
-    """One answer key of a query, as its rollouts gave it: `votes` in all, and by step and policy."""
+    """One answer key of a query, as its rollouts gave it: `votes` in all, and by step and policy. `newest`: a digest of
+    the response that gave it last."""
 
     key: str
     votes: int
@@ -61,6 +62,7 @@ class PastAnswer:
     labels: tuple[PastLabel, ...] = ()
     behaviour: PastBehaviour | None = None
     by_step: tuple[PastVotes, ...] = ()
+    newest: str | None = None
 
 
 QueryHistory = tuple[PastAnswer, ...]

@@ -30,7 +30,9 @@ def training_set(groups: list[Group]) -> TrainingSet:
 
 
 def trained(groups: list[Group], seed: int = 0, seeds: int = 1, epochs: int = 60) -> TrainedModel:
-    return train_best(training_set(groups), RULE, seeds=seeds, epochs=epochs, seed=seed, threshold=0.5, label_noise=0.002)
+    return train_best(
+        training_set(groups), RULE, seeds=seeds, epochs=epochs, seed=seed, threshold=0.5, label_noise=0.002
+    )
 
 
 @pytest.fixture(scope="module")
