@@ -90,6 +90,14 @@ class Settings(BaseSettings):
     trust_min_rollouts: int = Field(50, ge=1)
     """Audited rollouts of a domain from which figures are estimated, and the two bounds hold."""
 
+    keep_rollouts_per_query: int | None = Field(None, ge=1)
+    """Stored rollouts of a query whose texts are kept: labelled ones first, then the newest (default: all). What is
+    beyond this or the next two is pruned every hour; the history of a query stays."""
+    keep_days: float | None = Field(None, gt=0)
+    """Days that the texts of stored rollouts without a label are kept (default: for ever)."""
+    keep_bytes: int | None = Field(None, ge=0)
+    """What the texts of all stored rollouts may hold; the oldest go, unlabelled ones first (default: no limit)."""
+
     training_seeds: int = Field(3, ge=1, le=32)
     """Independent training runs, each with other held-out queries; the best is kept by its log loss on them."""
     training_epochs: int = Field(60, ge=1, le=10_000)

@@ -43,6 +43,12 @@ from memreward_proto.records.labels import (
     TrustIntervals,
     TrustReport,
 )
+from memreward_proto.records.pruning import (
+    PrunedRollouts,
+    PruneReason,
+    PruneReport,
+    PruneRequest,
+)
 from memreward_proto.records.record import (
     Record,
     fields_of,
@@ -99,6 +105,10 @@ __all__ = [
     "PlanReason",
     "PlannedLabel",
     "Prediction",
+    "PruneReason",
+    "PruneReport",
+    "PruneRequest",
+    "PrunedRollouts",
     "Query",
     "Record",
     "RefusedRollout",

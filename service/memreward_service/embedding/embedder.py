@@ -123,6 +123,10 @@ class Embedder:
                 progress(start + len(chunk), len(distinct))
         return rows.take(places, axis=0)
 
+    def keys(self, texts: Sequence[str]) -> list[str]:
+        """The keys under which vectors of texts are stored."""
+        return [self._cache.key(text) for text in texts]
+
     async def close(self) -> None:
         """Refuse new texts, fail those still queued with Unavailable, finish what the worker has, stop it."""
         self._closed = True

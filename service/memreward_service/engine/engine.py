@@ -4,7 +4,8 @@ The life of a request is `score`, in order: a permit (admission.py), the texts s
 (answers/reading.py), embedded (embedder.py), micro-batched with other callers (batching.py), attached to memory and
 scored (scorer.py: the rooms memory, network, belief), compared with the labels that came along (trust/trust.py). The
 life of a rollout that is sent alone is `submit`: it waits for its group (the room rendezvous), which then goes the same
-way. The life of experience is `add_experience`: stored, answered, then taken into memory (memory/follower.py).
+way, and into the history of its query (answered_histories.py). The life of experience is `add_experience`: stored,
+answered, then taken into memory (memory/follower.py); the texts of old rollouts may be pruned (pruning.py).
 Labels are asked for by `plan_labels` (planning.py). training/jobs.py makes models; serving.py says which one answers.
 """
 
@@ -34,6 +35,7 @@ from memreward_proto.records import (
     ModelInfo,
     Neighbor,
     PlannedLabel,
+    PruneReport,
     Query,
     Rollout,
     RolloutReward,
@@ -51,14 +53,17 @@ from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.embedding.encoder import Encoder, SentenceEncoder, resolved_device
 from memreward_service.engine.admission import Admission
+from memreward_service.engine.answered_histories import AnsweredHistories
 from memreward_service.engine.late_labels import LateLabels
 from memreward_service.engine.planning import LabelPlanning
+from memreward_service.engine.pruning import Pruning
 from memreward_service.engine.scorer import AGREEMENT, Reply, Scorer, named, scored_groups
 from memreward_service.engine.serving import Serving
 from memreward_service.groups.batch import parse_group
 from memreward_service.labels.requests import LabelRequests
 from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory
+from memreward_service.memory.pruning import PruneRules
 from memreward_service.memory.snapshot import opened_memory
 from memreward_service.rendezvous import Claim, MeetingPlace, ProcessStorage, RedisStorage, Rendezvous
 from memreward_service.requests.unreadable import with_reason, with_reasons
@@ -124,6 +129,8 @@ class Engine:
         self._serving = Serving(
             self._registry, self._follower, self._encoder.revision, self._device, self._settings.without_model
         )
+        self._answered_histories = AnsweredHistories(self._store, memory.histories.ids_of, self._follower.wake)
+        self._pruning = Pruning(self._store, self._embedder.keys, self._settings, self._follower.wake)
         self._running = True
 
     def end_waiting(self) -> None:
@@ -136,6 +143,8 @@ class Engine:
         if self._running:
             await self._serving.close()
             await self._rendezvous.close()
+            await self._answered_histories.close()
+            await self._pruning.close()
             await self._late_labels.close()
             await self._trust.close()
             await self._scorer.close()
@@ -205,6 +214,11 @@ class Engine:
         self._follower.wake()
         self._late_labels.add(labels, labelled)
         return receipt
+
+    async def prune(self, rules: PruneRules, dry_run: bool) -> PruneReport:
+        """Remove stored rollouts as the rules say, those of the settings where they say nothing, or count them only.
+        Histories stay. Raises InvalidArgument where there are no rules at all, Unavailable."""
+        return await self._pruning.prune(rules, dry_run)
 
     async def list_experience(self, after: str | None, limit: int) -> ExperiencePage:
         """Stored queries in id order after `after`, at most `limit`: a page of an export."""
@@ -303,9 +317,12 @@ class Engine:
         scored = Scored(
             reply.model_version, reply.memory_version, (ScoredGroup(claim.key.group_id, reply.predictions[0], ()),)
         )
-        if charge is None or choice is None:
-            return scored, None
-        return scored, await self._label_requests.granted(claim, choice, charge)
+        label = None
+        if charge is not None and choice is not None:
+            label = await self._label_requests.granted(claim, choice, charge)
+        if label is None:
+            self._answered_histories.add(reply.parsed[0], claim.step)
+        return scored, label
 
     async def _beliefs_now(self, groups: Sequence[Group]) -> Sequence[GroupBelief] | None:
         """What is believed of groups before any of their labels; None where no model is served."""

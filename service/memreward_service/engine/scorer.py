@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -62,6 +62,8 @@ class Reply:
     predictions: tuple[tuple[Prediction, ...], ...]
     near: tuple[tuple[NearQuery, ...], ...]
     beliefs: tuple[GroupBelief, ...]
+    parsed: tuple[ParsedGroup, ...] = ()
+    """The groups as they were read."""
 
 
 class Scorer:
@@ -82,11 +84,13 @@ class Scorer:
         closed."""
         parsed = await asyncio.to_thread(_parsed, groups)
         if self._follower.serving is None:
-            return await asyncio.to_thread(
+            reply = await asyncio.to_thread(
                 agreement_reply, parsed, self._follower.memory, self._settings, explain, step
             )
-        vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
-        return await self._batcher.submit(Question(parsed, vectors, explain, step))
+        else:
+            vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
+            reply = await self._batcher.submit(Question(parsed, vectors, explain, step))
+        return replace(reply, parsed=parsed)
 
     async def close(self) -> None:
         """Finish the batch that runs, and end everyone who still waits with Unavailable."""
@@ -110,7 +114,7 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
     """One forward pass for all `questions`. On the compute thread. Raises Internal where the model gives no number."""
     groups = [group for question in questions for group in question.groups]
     steps = [question.step for question in questions for _ in question.groups]
-    histories = [memory.history(filled(group.query.id)) for group in groups]
+    histories = [memory.history(group.query) for group in groups]
     vectors = np.concatenate([question.vectors for question in questions])
     batch = group_batch(groups, vectors, list(map(past_votes, histories, groups, steps)))
     near = memory.near(
@@ -148,9 +152,7 @@ def agreement_reply(
 ) -> Reply:
     """Predictions before a model is trained: from the agreement of each group, its labels and its history."""
     beliefs = tuple(
-        belief_about(
-            group, agreement_probability(group), memory.history(filled(group.query.id)), step, settings.label_noise
-        )
+        belief_about(group, agreement_probability(group), memory.history(group.query), step, settings.label_noise)
         for group in groups
     )
     scored = tuple(

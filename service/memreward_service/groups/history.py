@@ -161,14 +161,14 @@ def _keys_now(history: QueryHistory, group: ParsedGroup) -> Mapping[str, tuple[s
     are kept in part, and those of programs that do the same. What programs did is compared anew, because the key of a
     behaviour depends on the programs beside it."""
     keys = dict.fromkeys(key for reading in group.parsed if (key := reading.answer_key) is not None)
-    found = {kept: (key,) for key in keys if (kept := kept_key(key)) != key}
+    found: dict[str, tuple[str, ...]] = {kept: (key,) for key in keys if (kept := kept_key(key)) != key}
     past: dict[tuple[int, int], list[PastAnswer]] = {}
     for answer in history:
         if (did := answer.behaviour) is not None:
             past.setdefault((did.place, len(did.outcomes)), []).append(answer)
     for (place, inputs), answers in past.items():
         now = [_on_one_set(rollout.behaviour, place, inputs) for rollout in group.rollouts]
-        then = [(answer.behaviour.outcomes,) for answer in answers if answer.behaviour is not None]
+        then: list[Behaviour] = [(answer.behaviour.outcomes,) for answer in answers if answer.behaviour is not None]
         beside = compared([*now, *then])
         for answer, one in zip(answers, beside[len(now) :], strict=True):
             alike = {

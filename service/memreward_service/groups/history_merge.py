@@ -45,9 +45,10 @@ def merged(first: QueryHistory, second: QueryHistory) -> QueryHistory:
 
 
 def bounded(answers: Iterable[PastAnswer]) -> QueryHistory:
-    """The answers that are kept, those with labels first. Where the line is too long the votes of the oldest steps are
-    summed, then the oldest labels go, and the answers with fewest votes."""
-    ranked = sorted(answers, key=lambda answer: (-len(answer.labels), -answer.votes))[:MOST_ANSWERS]
+    """The answers that are kept: those with labels first, then the frequent and the new ones. Where the line is too
+    long the votes of the oldest steps are summed, then the answers with fewest votes go, and the oldest labels."""
+    ranked = sorted(answers, key=lambda answer: (-len(answer.labels), -answer.votes, -(answer.last_step or 0)))
+    ranked = ranked[:MOST_ANSWERS]
     kept = _newest_labels(ranked, MOST_LABELS)
     kept = [*kept[:MOST_BEHAVIOURS], *(replace(answer, behaviour=None) for answer in kept[MOST_BEHAVIOURS:])]
     while len(to_json(tuple(kept)).encode("utf-8", "surrogatepass")) > MOST_BYTES:

@@ -12,7 +12,8 @@ MOST_LABELS = 64
 MOST_BEHAVIOURS = 8
 """Answers of one query whose program is kept by what it did, to be compared with new programs."""
 KEY_CHARACTERS = 48
-"""Answer keys that are longer are kept as their beginning and a digest."""
+BEGINNING = 20
+"""Answer keys of more characters are kept as so many of their first ones and a digest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def kept_key(key: str) -> str:
     if len(key) <= KEY_CHARACTERS:
         return key
     digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
-    return f"{key[: KEY_CHARACTERS - 13]}…{digest}"
+    return f"{key[:BEGINNING]}…{digest}"
 
 
 def kept_outcome(outcome: str) -> str:

@@ -3,4 +3,4 @@
 A query is found only once everything of it is there; what is here can be built again from the store.
 """
 
-__all__ = ["follower", "memory", "snapshot"]
+__all__ = ["follower", "memory", "pruning", "snapshot"]

@@ -11,22 +11,22 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from memreward_proto.errors import MemRewardError
-from memreward_proto.records import Domain, Experience, filled
+from memreward_proto.records import Experience, filled
 from memreward_service.arrays import Vectors
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.groups.batch import GroupBatch, ParsedGroup, group_batch, parse_groups
-from memreward_service.groups.history import history_of
+from memreward_service.groups.history import QueryHistory, from_json, history_of, merged
 from memreward_service.memory.memory import Memory, grown
 from memreward_service.memory.snapshot import write_snapshot
 from memreward_service.network.trained import ServingModel, states_of
-from memreward_service.store import ExperienceStore
+from memreward_service.store import ExperienceStore, KeptHistory
 
 PAGE = 128
 """Queries indexed between two published memory versions, about."""
@@ -106,11 +106,17 @@ class MemoryFollower:
     async def _index_page(self) -> bool:
         """Index the oldest changes that memory lacks; False where there are none."""
         async with self._writing:
-            page = await asyncio.to_thread(self._store.changed_since, self.memory.version, PAGE)
+            since = self.memory.version
+            page = await asyncio.to_thread(self._store.changed_since, since, PAGE)
             if page:
-                self.building = True
-                batch, groups = await self._arrays([key for key, _ in page])
-                await self._on_compute(partial(self._apply, batch, groups, page[-1][1]))
+                ids = list(dict.fromkeys(key for key, _ in page))
+                rows = await asyncio.to_thread(self._store.histories.of, ids)
+                changed = await asyncio.to_thread(self._store.histories.newer_queries, ids, since)
+                batch, groups = None, list[ParsedGroup]()
+                if changed:
+                    self.building = True
+                    batch, groups = await self._arrays([key for key in ids if key in changed])
+                await self._on_compute(partial(self._apply, batch, groups, rows, page[-1][1]))
         return bool(page)
 
     async def _follow(self) -> None:
@@ -134,17 +140,19 @@ class MemoryFollower:
         experiences = await asyncio.to_thread(self._store.load, ids)
         return await embedded(experiences, self._embedder)
 
-    def _apply(self, batch: GroupBatch, groups: Sequence[ParsedGroup], version: int) -> None:
-        """On the compute thread. The states are there before the rows are: where they cannot be computed, nothing has
-        changed."""
-        states = None if self.serving is None else states_of(self.serving.trained, batch)
-        self.memory.put(
-            [filled(group.query.id) for group in groups],
-            [Domain(filled(group.query.domain)) for group in groups],
-            batch.query_vectors.numpy(),
-            states,
-            list(map(history_of, groups)),
-        )
+    def _apply(
+        self, batch: GroupBatch | None, groups: Sequence[ParsedGroup], rows: Mapping[str, KeptHistory], version: int
+    ) -> None:
+        """On the compute thread: queries whose rollouts changed, and the `rows` of these and of others. The states are
+        there before the rows of memory are: where they cannot be computed, nothing has changed."""
+        whole = {filled(group.query.id) for group in groups}
+        if batch is not None:
+            states = None if self.serving is None else states_of(self.serving.trained, batch)
+            histories = [with_kept(history_of(group), rows.get(filled(group.query.id))) for group in groups]
+            self.memory.put([group.query for group in groups], batch.query_vectors.numpy(), states, histories)
+        for key, row in rows.items():
+            if key not in whole:
+                self.memory.histories.add(row)
         self.memory.version = version
 
     def _exchange(self, model: ServingModel, states: Vectors) -> None:
@@ -178,6 +186,11 @@ class MemoryFollower:
 
     async def _on_compute(self, work: Callable[[], Result]) -> Result:
         return await asyncio.get_running_loop().run_in_executor(self._compute, work)
+
+
+def with_kept(history: QueryHistory, kept: KeptHistory | None) -> QueryHistory:
+    """What the stored rollouts of a query say, with what is known beside them."""
+    return history if kept is None else merged(history, from_json(kept.line))
 
 
 async def embedded(

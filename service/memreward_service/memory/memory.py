@@ -1,9 +1,9 @@
-"""READ FIRST. What predictions read: the memory at one version. Per query one index vector, one state and its history.
+"""READ FIRST. What predictions read: the memory at one version. A query has a vector, a state and a history.
 
 Texts and rollouts stay in the store. Their effect on predictions is in the state, which the model computes once from
-the stored group (gnn.py), and in the history, what became of each answer (groups/history.py). A request reads k rows,
-however large the memory is. One thread changes it and searches it, the compute thread of the engine; another one may
-write a snapshot while nobody changes it.
+the stored group (gnn.py), and in the history, what became of each answer (histories.py). A request reads k rows and its
+histories, however large the memory is. One thread changes it and searches it, the compute thread of the engine; another
+one may write a snapshot while nobody changes it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from memreward_proto.records import Domain
+from memreward_proto.records import Domain, Query, filled
 from memreward_service.arrays import Vectors
-from memreward_service.groups.history import QueryHistory, from_json, to_json
+from memreward_service.groups.history import QueryHistory
+from memreward_service.memory.histories import Histories
 from memreward_service.memory.index import QueryIndex, gpu_is_available
 from memreward_service.network.attachment import SAME_TEXT, AttachRule
 from memreward_service.network.gnn import Attachment
@@ -51,7 +52,7 @@ class Memory:
         self.model_version: str | None = None
         self.states: Vectors = np.empty((0, 0), np.float32)
         self.indexes: dict[Domain, QueryIndex] = {}
-        self._histories: list[str] = []
+        self.histories = Histories()
         self._dimension = dimension
         self._exact_limit = exact_limit
         self._use_gpu = gpu_is_available() if use_gpu is None else use_gpu
@@ -65,19 +66,13 @@ class Memory:
         """Query ids of the rows start … stop - 1."""
         return self._ids[start:stop]
 
-    def history(self, query_id: str) -> QueryHistory:
+    def history(self, query: Query) -> QueryHistory:
         """What became of the answers of a query; nothing for one that is not known."""
-        row = self._row.get(query_id)
-        return () if row is None else from_json(self._histories[row])
-
-    def histories(self, start: int, stop: int) -> list[str]:
-        """Of the rows start … stop - 1, as groups/history.py writes them."""
-        return self._histories[start:stop]
+        return self.histories.of(query)
 
     def put(
-        self, ids: Sequence[str], domains: Sequence[Domain], vectors: Vectors, states: Vectors | None,
-        histories: Sequence[QueryHistory],
-    ) -> None:  # fmt: skip
+        self, queries: Sequence[Query], vectors: Vectors, states: Vectors | None, histories: Sequence[QueryHistory]
+    ) -> None:
         """Set the `states` (N, hidden) and `histories` (N) of N queries, and add those that are new to the index of
         their domain under their `vectors` (N, D).
 
@@ -86,21 +81,21 @@ class Memory:
         """
         if not np.isfinite(vectors).all() or not (states is None or np.isfinite(states).all()):
             raise ValueError("a vector or state of a query is not finite")
+        ids = [filled(query.id) for query in queries]
+        domains = [Domain(filled(query.domain)) for query in queries]
         if states is None:
             self.model_version = None
         else:
             places = [i for i, key in enumerate(ids) if key in self._row]
             self.states = grown(self.states, len(self._ids), states.shape[1])
             self.states[[self._row[ids[i]] for i in places]] = states[places]
-        lines = list(map(to_json, histories))
-        for key, line in zip(ids, lines, strict=True):
-            if key in self._row:
-                self._histories[self._row[key]] = line
+        for query, history in zip(queries, histories, strict=True):
+            self.histories.set(query, history)
         for domain in dict.fromkeys(domains):
             places = [i for i, d in enumerate(domains) if d is domain and ids[i] not in self._row]
             if places:
                 new_states = None if states is None else states[places]
-                self._add(domain, [ids[i] for i in places], vectors[places], new_states, [lines[i] for i in places])
+                self._add(domain, [ids[i] for i in places], vectors[places], new_states)
 
     def exchange(self, model_version: str, states: Vectors) -> None:
         """Take the `states` (rows, hidden) of all rows under another model. Raises ValueError for numbers that are not
@@ -159,7 +154,7 @@ class Memory:
 
     def restore(
         self, ids: list[str], states: Vectors, indexes: dict[Domain, QueryIndex], version: int, model: str | None,
-        histories: list[str],
+        histories: Histories,
     ) -> None:  # fmt: skip
         """Take over what a snapshot has. Raises ValueError where its parts do not belong together."""
         rows = np.concatenate([np.empty(0, np.int64), *(index.rows() for index in indexes.values())])
@@ -167,9 +162,9 @@ class Memory:
             raise ValueError("the index has other rows than there are ids")
         if model is not None and (len(states) != len(ids) or not np.isfinite(states).all()):
             raise ValueError(f"{len(states)} states for {len(ids)} queries, or one that is not finite")
-        if len(histories) != len(ids):
+        if len(histories) < len(ids):
             raise ValueError(f"{len(histories)} histories for {len(ids)} queries")
-        self._ids, self.states, self.indexes, self._histories = ids, states, indexes, histories
+        self._ids, self.states, self.indexes, self.histories = ids, states, indexes, histories
         self._row = {key: row for row, key in enumerate(ids)}
         self.version, self.model_version = version, model
 
@@ -177,9 +172,7 @@ class Memory:
         """An empty index of the kind that this memory has for each domain."""
         return QueryIndex(self._dimension, self._exact_limit, self._use_gpu)
 
-    def _add(
-        self, domain: Domain, ids: Sequence[str], vectors: Vectors, states: Vectors | None, histories: Sequence[str]
-    ) -> None:
+    def _add(self, domain: Domain, ids: Sequence[str], vectors: Vectors, states: Vectors | None) -> None:
         """New queries of one domain. The state comes first and the id last, so that a row that is found is whole."""
         first = len(self._ids)
         if states is not None:
@@ -189,7 +182,6 @@ class Memory:
             self.indexes[domain] = self.new_index()
         index = self.indexes[domain]
         index.add(np.arange(first, first + len(ids)), vectors)
-        self._histories.extend(histories)
         self._row.update(zip(ids, range(first, first + len(ids)), strict=True))
         self._ids.extend(ids)
         index.settle(2 * len(ids) + SETTLE_STEP)

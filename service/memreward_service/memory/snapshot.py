@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
 import shutil
@@ -12,7 +13,7 @@ import numpy as np
 
 from memreward_proto.errors import Unavailable
 from memreward_proto.records import Domain
-from memreward_service.groups.history import from_json
+from memreward_service.memory.histories import Histories
 from memreward_service.memory.memory import Memory
 from memreward_service.store import ExperienceStore
 
@@ -39,15 +40,19 @@ def write_snapshot(memory: Memory, folder: Path) -> None:
     with (made / "ids.jsonl").open("w") as file:
         for start in range(0, len(memory), IDS_A_LINE):
             file.write(json.dumps(memory.ids(start, start + IDS_A_LINE)) + "\n")
-    with (made / HISTORIES).open("w") as file:
-        for start in range(0, len(memory), IDS_A_LINE):
-            file.writelines(line + "\n" for line in memory.histories(start, start + IDS_A_LINE))
+    histories = hashlib.sha256()
+    with (made / HISTORIES).open("wb") as lines:
+        for block in memory.histories.blocks(IDS_A_LINE):
+            line = json.dumps(block).encode("ascii") + b"\n"
+            histories.update(line)
+            lines.write(line)
     manifest = {
         "store": memory.store,
         "encoder": memory.encoder,
         "version": memory.version,
         "model_version": memory.model_version,
         "domains": list(memory.indexes),
+        "histories": histories.hexdigest(),
     }
     (made / "memory.json").write_text(json.dumps(manifest))
     old = _replaced(folder)
@@ -101,13 +106,23 @@ def _read(folder: Path, memory: Memory, store: ExperienceStore) -> str | None:
     for domain, index in indexes.items():
         index.load(folder / domain)
     states = np.load(folder / "states.npy")
-    if not (folder / HISTORIES).exists():
-        return "it has no histories, which an earlier version did not write"
-    histories = (folder / HISTORIES).read_text().split("\n")[:-1]
-    for line in histories:
-        from_json(line)  # one that cannot be read would fail every request for its query
+    if "histories" not in manifest:
+        return "its histories are those of an earlier version"
+    histories = _histories(folder / HISTORIES, manifest["histories"])
     memory.restore(ids, states, indexes, manifest["version"], manifest["model_version"], histories)
     return None
+
+
+def _histories(file: Path, digest: str) -> Histories:
+    """Raises ValueError where the file is not the one that was written."""
+    histories, read = Histories(), hashlib.sha256()
+    with file.open("rb") as lines:
+        for line in lines:
+            read.update(line)
+            histories.restore(json.loads(line))
+    if read.hexdigest() != digest:
+        raise ValueError("the histories are not those that were written")
+    return histories
 
 
 def _replaced(folder: Path) -> Path:

@@ -25,7 +25,7 @@ MAX_STEP = 2**63 - 1
 
 @dataclass(slots=True)
 class Placed:
-    """A rollout with its place: `position` counts from 0 the rollouts of its query as first stored."""
+    """A rollout with its place: `position` counts from 0 the rollouts of its query as first stored, pruned ones too."""
 
     query_id: str
     position: int
@@ -34,7 +34,7 @@ class Placed:
 
 @dataclass(slots=True)
 class Known:
-    """The part of the store that a call touches. `sizes`: rollouts by query; `versions`: last changes."""
+    """The part of the store that a call touches. `sizes`: the next position by query; `versions`: last changes."""
 
     queries: dict[str, Query] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
-from sqlalchemy import Select, exists, select
+from sqlalchemy import exists, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from memreward_proto.errors import InvalidArgument, NotFound
@@ -32,10 +32,12 @@ from memreward_service.store.changes import (
     compare_labels,
 )
 from memreward_service.store.database import Database
+from memreward_service.store.histories import HistoryStore
 from memreward_service.store.label_ledger import check_charge, grant, select_spending
 from memreward_service.store.rows import (
     chunks,
     lock_clock,
+    select_changes,
     select_known,
     select_queries,
     select_rollouts,
@@ -57,6 +59,8 @@ class ExperienceStore:
     def __init__(self, url: str, *, lock_timeout_s: float = 30.0) -> None:
         """Raises InvalidArgument for a URL that is neither an SQLite file nor PostgreSQL, Unavailable."""
         self._database = Database(url, lock_timeout_s)
+        self.histories = HistoryStore(self._database)
+        """What is known of queries beside their stored rollouts."""
 
     def close(self) -> None:
         """Close all connections; later calls raise Unavailable."""
@@ -121,20 +125,14 @@ class ExperienceStore:
         return StoreCounts(row.version, row.queries, row.rollouts, row.labels)
 
     def changed_since(self, version: int, limit: int) -> list[tuple[str, int]]:
-        """(query id, version of its last change) of the queries changed after `version`, oldest change first.
+        """(query id, version of a change) of the queries changed after `version`, or whose history is; oldest first.
 
         About `limit` of them: a version is never split, so the last one is completed even past `limit`. To
         follow the store, call again with the last version of the page; an empty page means that `version` is
         the newest. A query that changes again meanwhile moves to its newer version and is met there.
         """
-        changed: Select[str, int] = select(query.c.id, query.c.version).order_by(query.c.version, query.c.id)
         with self._database.read() as connection:
-            page = connection.execute(changed.where(query.c.version > version).limit(limit)).all()
-            if len(page) == limit and page:
-                last_id, last = page[-1]
-                rest = changed.where(query.c.version == last, query.c.id > last_id)
-                page = [*page, *connection.execute(rest)]
-        return [(key, changed_at) for key, changed_at in page]
+            return select_changes(connection, version, limit)
 
     def load(self, query_ids: Sequence[str]) -> list[Experience]:
         """The stored queries with their rollouts, in the order asked. Raises NotFound with `query_id`."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,9 +20,23 @@ DIGEST_BYTES = 12
 """96 bits: among 10 million ids the chance of one collision is below 1e-15."""
 
 
+_DERIVED = re.compile(r"q-[0-9a-f]{24}")
+
+
 def query_id(text: str, domain: str | None, dataset: str | None) -> str:
     """The id of a query that came without one: `q-` and 24 hex digits of its text, domain and dataset."""
     return "q-" + _digest(text, domain, dataset)
+
+
+def is_derived(query_id: str) -> bool:
+    """Whether an id has the form of those that `query_id` derives: its query came without one."""
+    return _DERIVED.fullmatch(query_id) is not None
+
+
+def text_identity(text: str, domain: str | None) -> str:
+    """16 hex digits, equal for queries of one domain whose texts differ only in Unicode composition and in spacing."""
+    spaced = " ".join(unicodedata.normalize("NFC", text).split())
+    return hashlib.blake2b(json.dumps([spaced, domain]).encode("ascii"), digest_size=8).hexdigest()
 
 
 def rollout_id(query_id: str, rollout: Rollout, policy: str | None, step: int | None, occurrence: int) -> str:

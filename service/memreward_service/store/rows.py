@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
@@ -11,8 +12,10 @@ from sqlalchemy import Connection, Row, Select, bindparam, func, insert, select,
 
 from memreward_proto.records import Domain, Experience, Query, StoredRollout, filled
 from memreward_service.store.changes import Change, Known, Placed
-from memreward_service.store.schema import clock, is_plain, query, rollout
+from memreward_service.store.schema import clock, is_plain, query, query_history, rollout
 
+CHANGES = ((query.c.id, query.c.version), (query_history.c.query_id, query_history.c.version))
+"""What a version stamps."""
 CHUNK = 500
 """Ids in one IN list: any SQLite build takes that many, and a longer one gains nothing."""
 
@@ -79,12 +82,28 @@ def select_known(connection: Connection, query_ids: Collection[str], rollout_ids
         known.versions[row.id] = row.version
     known.sizes = dict.fromkeys(known.queries, 0)
     for chunk in chunks(known.queries):
-        of_queries = select(rollout.c.query_id, func.count()).where(rollout.c.query_id.in_(chunk))
-        for query_id, size in connection.execute(of_queries.group_by(rollout.c.query_id)):
-            known.sizes[query_id] = size
+        last = select(rollout.c.query_id, func.max(rollout.c.position)).where(rollout.c.query_id.in_(chunk))
+        for query_id, position in connection.execute(last.group_by(rollout.c.query_id)):
+            known.sizes[query_id] = position + 1
     for row in select_rollouts(connection, rollout_ids):
         known.rollouts[row.id] = Placed(row.query_id, row.position, to_stored_rollout(row))
     return known
+
+
+def select_changes(connection: Connection, version: int, limit: int) -> list[tuple[str, int]]:
+    """Changes of queries and of histories after `version`, as ExperienceStore.changed_since has them."""
+    found: set[tuple[str, int]] = set()
+    for key, at in CHANGES:
+        newer = select(key, at).where(at > version).order_by(at, key).limit(limit)
+        found |= {(row[0], row[1]) for row in connection.execute(newer)}
+    page = sorted(found, key=lambda change: (change[1], change[0]))[:limit]
+    if page and len(page) == limit:
+        last_id, last = page[-1]
+        rest = {
+            row[0] for key, at in CHANGES for row in connection.execute(select(key).where(at == last, key > last_id))
+        }
+        page += [(key, last) for key in sorted(rest)]
+    return page
 
 
 def lock_clock(connection: Connection) -> int:
@@ -97,7 +116,8 @@ def store_change(connection: Connection, change: Change, version: int) -> None:
     if change.queries:
         connection.execute(insert(query), [_query_row(given, version) for given in change.queries.values()])
     if change.rollouts:
-        connection.execute(insert(rollout), [_rollout_row(placed) for placed in change.rollouts.values()])
+        now = time.time()
+        connection.execute(insert(rollout), [_rollout_row(placed, now) for placed in change.rollouts.values()])
     if change.labels:
         relabel = update(rollout).where(rollout.c.id == bindparam("rollout_id"))
         connection.execute(
@@ -129,7 +149,7 @@ def _query_row(given: Query, version: int) -> dict[str, object]:
     }
 
 
-def _rollout_row(placed: Placed) -> dict[str, object]:
+def _rollout_row(placed: Placed, now: float) -> dict[str, object]:
     stored = placed.stored
     # Not in ASCII: JSON's escapes of two lone surrogates would be read back as one letter.
     behaviour = None if stored.behaviour is None else json.dumps(stored.behaviour, ensure_ascii=False)
@@ -146,4 +166,5 @@ def _rollout_row(placed: Placed) -> dict[str, object]:
         "policy": stored.policy,
         "step": stored.step,
         "behaviour": behaviour,
+        "stored_at": now,
     }

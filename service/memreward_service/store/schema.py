@@ -3,6 +3,7 @@
 clock                   one row: the last version, and the sizes of the store at it
 store                   one row: a name drawn at random when the database was made
 query ──< rollout       what was learned; a query carries the version of its last change
+query_history           what is known of a query beside its stored rollouts: of pruned and of answered ones
 embedding               vectors by content key, so that a restart need not encode again
 settled_group           answers to rollouts sent one by one, for retries; they expire
 label_run, label_step   the label ledger: rollouts seen and labels asked for, of a run and of its training steps
@@ -107,6 +108,7 @@ rollout = Table(
     Column("policy", StoredText),
     Column("step", BigInteger),
     Column("behaviour", StoredText),
+    Column("stored_at", Double, nullable=False, server_default="0"),
     UniqueConstraint("query_id", "position", name="rollout_order"),
 )
 Index(
@@ -114,6 +116,17 @@ Index(
     rollout.c.query_id,
     sqlite_where=rollout.c.label.is_not(None),
     postgresql_where=rollout.c.label.is_not(None),
+)
+
+query_history = Table(
+    "query_history",
+    metadata,
+    Column("query_id", Key, primary_key=True),
+    Column("identity", Text, nullable=False),
+    Column("dataset", StoredText),
+    Column("history", StoredText, nullable=False),
+    Column("version", BigInteger, nullable=False),
+    Index("query_history_by_version", "version", "query_id"),
 )
 
 embedding = Table(

@@ -45,8 +45,8 @@ def memory_of(groups: list[Group]) -> Memory:
     memory = Memory(DIMENSION, "hash", "store", 1000, use_gpu=False)
     batch = batch_of(groups)
     states = states_of(MODEL.trained, batch)
-    ids, domains = [g.query.id for g in groups], [g.query.domain for g in groups]
-    memory.put(ids, domains, batch.query_vectors.numpy(), states, [history_of(parsed(group)) for group in groups])
+    histories = [history_of(parsed(group)) for group in groups]
+    memory.put([group.query for group in groups], batch.query_vectors.numpy(), states, histories)
     memory.version = 3
     return memory
 

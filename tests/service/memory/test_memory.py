@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from memreward_proto.records import Domain, Group, Prediction
+from memreward_proto.records import Domain, Group, Prediction, Query
 from memreward_service.arrays import Vectors
 from memreward_service.engine.scorer import Question, reply_to
 from memreward_service.memory.index import QueryIndex, Rows
@@ -31,13 +31,7 @@ def filled(groups: list[Group], exact_limit: int = 1000) -> Memory:
 def add(memory: Memory, groups: list[Group]) -> None:
     batch = batch_of(groups)
     states = states_of(MODEL.trained, batch)
-    memory.put(
-        [g.query.id for g in groups],
-        [g.query.domain for g in groups],
-        batch.query_vectors.numpy(),
-        states,
-        [()] * len(groups),
-    )
+    memory.put([group.query for group in groups], batch.query_vectors.numpy(), states, [()] * len(groups))
 
 
 def scored(memory: Memory, group: Group) -> tuple[Prediction, ...]:
@@ -47,7 +41,8 @@ def scored(memory: Memory, group: Group) -> tuple[Prediction, ...]:
 
 def put(memory: Memory, ids: list[str], domains: list[Domain], texts: list[str] | None = None) -> None:
     """Queries that have vectors and no states."""
-    memory.put(ids, domains, vectors_of(texts or ids), None, [()] * len(ids))
+    queries = [Query(text, key, domain) for text, key, domain in zip(texts or ids, ids, domains, strict=True)]
+    memory.put(queries, vectors_of(texts or ids), None, [()] * len(ids))
 
 
 def test_a_known_query_keeps_its_row() -> None:
@@ -68,7 +63,7 @@ def test_a_query_whose_numbers_are_not_finite_changes_nothing() -> None:
     for vectors, state in ((new * np.nan, np.zeros((1, width))), (new, np.full((1, width), np.inf))):
         for key in ("new", "q1"):
             with pytest.raises(ValueError, match="not finite"):
-                memory.put([key], [Domain.MATH], vectors, state.astype(np.float32), [()])
+                memory.put([Query("new", key, Domain.MATH)], vectors, state.astype(np.float32), [()])
     assert len(memory) == sum(map(len, memory.indexes.values())) == 3
     assert np.array_equal(memory.states[:3], before)
 

@@ -47,7 +47,7 @@ def add(memory: Memory, store: ExperienceStore, groups: list[Group]) -> None:
     memory.version = store.add_experience([experience_of(group) for group in groups]).version
     vectors, states = batch_of(groups).query_vectors.numpy(), states_of(MODEL.trained, batch_of(groups))
     histories = [history_of(parsed(group)) for group in groups]
-    memory.put([g.query.id for g in groups], [g.query.domain for g in groups], vectors, states, histories)
+    memory.put([group.query for group in groups], vectors, states, histories)
     memory.model_version = MODEL.version
 
 

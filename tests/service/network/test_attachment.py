@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from memreward_proto.records import Domain
+from memreward_proto.records import Domain, Query
 from memreward_service.memory.memory import Memory
 from memreward_service.network.attachment import AttachRule, nearest
 from service.hash_encoder import DIMENSION, vectors_of
@@ -37,7 +37,8 @@ def test_serving_attaches_what_training_attached() -> None:
     vectors = vectors_of(texts)
     domains = [list(Domain)[i % 3] for i in range(60)]
     memory = Memory(DIMENSION, "hash", "store", exact_limit=1000)
-    memory.put(texts, domains, vectors, None, [()] * len(texts))
+    queries = [Query(text, text, domain) for text, domain in zip(texts, domains, strict=True)]
+    memory.put(queries, vectors, None, [()] * len(texts))
     numbers = torch.tensor([i % 3 for i in range(60)])
     for rule in (AttachRule(4, 0.1, True), AttachRule(4, 0.3, False)):
         trained = nearest(torch.from_numpy(vectors), numbers, torch.from_numpy(vectors), numbers, rule)
