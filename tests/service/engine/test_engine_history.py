@@ -11,7 +11,6 @@ from memreward_proto.records import (
     Domain,
     Experience,
     Group,
-    GroupKey,
     Query,
     Rollout,
     RolloutReward,
@@ -89,16 +88,11 @@ async def submitted(
     engine: Engine, rollouts: Sequence[Rollout], step: int, query: Query = QUERY
 ) -> list[RolloutReward]:
     """The answers to a group whose rollouts come one by one."""
-    key = GroupKey("run", f"step {step}", 0)
     every = [
-        Submission(*_parts(key), place, len(rollouts), query=query, rollout=rollout, step=step, deadline_ms=60_000)
+        Submission("run", f"step {step}", place, len(rollouts), query, rollout, 0, step, deadline_ms=60_000)
         for place, rollout in enumerate(rollouts)
     ]
     return await asyncio.gather(*map(engine.submit, every))
-
-
-def _parts(key: GroupKey) -> tuple[str, str, int | None]:
-    return key.run_id, key.group_id, key.group_attempt
 
 
 def history(engine: Engine, query: Query = QUERY) -> QueryHistory:
@@ -157,6 +151,7 @@ async def test_rollouts_that_are_stored_too_count_once(start: StartEngine, polic
 
 async def test_what_was_answered_outlives_the_process_without_its_snapshot(begin: StartEngine) -> None:
     engine = await begin("one")
+    await engine.caught_up()
     await submitted(engine, FIRST_ROLLOUTS, 1)
     await until(lambda: bool(history(engine)))
     before = history(engine)
