@@ -6,7 +6,7 @@ import asyncio
 import threading
 from collections.abc import Sequence
 
-from memreward_proto.errors import Conflict, NotFound, Unavailable
+from memreward_proto.errors import Conflict, InvalidArgument, NotFound, Unavailable
 from memreward_proto.records import (
     Domain,
     DomainTrust,
@@ -30,6 +30,10 @@ from memreward_proto.records import (
     PlannedLabel,
     PlanReason,
     Prediction,
+    PrunedRollouts,
+    PruneReason,
+    PruneReport,
+    PruneRequest,
     Rollout,
     RolloutReward,
     SampledRollout,
@@ -237,6 +241,13 @@ class FakeEngine:
             if model.model_version == model_version:
                 return model
         raise NotFound(f"There is no model {model_version}.", model_version=model_version)
+
+    async def prune(self, request: PruneRequest) -> PruneReport:
+        self._may_fail("prune")
+        if request.rollouts_per_query is None:
+            raise InvalidArgument("Nothing says what to keep.")
+        reasons = (PrunedRollouts(PruneReason.ROLLOUTS_PER_QUERY, request.rollouts_per_query, 2_048),)
+        return PruneReport(bool(request.dry_run), 3, request.rollouts_per_query, 2_048, reasons)
 
     async def trust(self) -> TrustReport:
         self._may_fail("trust")

@@ -36,6 +36,8 @@ from memreward_proto.records import (
     Models,
     Neighbor,
     Neighbors,
+    PruneReport,
+    PruneRequest,
     Record,
     RolloutReward,
     Scored,
@@ -158,3 +160,8 @@ def trust() -> Call[TrustReport]:
 def label_spending(run_id: str) -> Call[LabelSpending]:
     """GET /v1/label-spending."""
     return Call("GetLabelSpending", "GET", "/v1/label-spending", {"run_id": run_id}, LabelSpending)
+
+
+def prune(request: PruneRequest) -> Call[PruneReport]:
+    """POST /v1/prune: repeatable, because what went is gone."""
+    return Call("Prune", "POST", "/v1/prune", request, PruneReport)

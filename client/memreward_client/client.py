@@ -27,6 +27,8 @@ from memreward_proto.records import (
     MemoryStatus,
     ModelInfo,
     Neighbor,
+    PruneReport,
+    PruneRequest,
     RolloutReward,
     Scored,
     Submission,
@@ -175,6 +177,20 @@ class RewardClient:
     def label_spending(self, run_id: str, *, deadline: float | None = None) -> LabelSpending:
         """The labels that a run was asked for, in all and by training step; none for a run that is not known."""
         return self._retry_loop.call(calls.label_spending(run_id), deadline)
+
+    def prune(
+        self,
+        *,
+        dry_run: bool = True,
+        rollouts_per_query: int | None = None,
+        days: float | None = None,
+        max_bytes: int | None = None,
+        deadline: float | None = None,
+    ) -> PruneReport:
+        """Say which stored rollouts are over a limit, or with `dry_run=False` remove them; a limit that is not given
+        is as the service is set. What they said of their queries stays."""
+        request = PruneRequest(dry_run, rollouts_per_query, days, max_bytes)
+        return self._retry_loop.call(calls.prune(request), deadline)
 
     def start_training(
         self, seeds: int | None = None, epochs: int | None = None, *, deadline: float | None = None

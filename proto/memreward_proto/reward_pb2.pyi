@@ -612,3 +612,39 @@ class LabelSpending(_message.Message):
     labels: int
     steps: _containers.RepeatedCompositeFieldContainer[StepSpending]
     def __init__(self, run_id: _Optional[str] = ..., rollouts: _Optional[int] = ..., labels: _Optional[int] = ..., steps: _Optional[_Iterable[_Union[StepSpending, _Mapping]]] = ...) -> None: ...
+
+class PruneRequest(_message.Message):
+    __slots__ = ("dry_run", "rollouts_per_query", "days", "max_bytes")
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_PER_QUERY_FIELD_NUMBER: _ClassVar[int]
+    DAYS_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_FIELD_NUMBER: _ClassVar[int]
+    dry_run: bool
+    rollouts_per_query: int
+    days: float
+    max_bytes: int
+    def __init__(self, dry_run: bool = ..., rollouts_per_query: _Optional[int] = ..., days: _Optional[float] = ..., max_bytes: _Optional[int] = ...) -> None: ...
+
+class PrunedRollouts(_message.Message):
+    __slots__ = ("reason", "rollouts", "bytes")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    reason: str
+    rollouts: int
+    bytes: int
+    def __init__(self, reason: _Optional[str] = ..., rollouts: _Optional[int] = ..., bytes: _Optional[int] = ...) -> None: ...
+
+class PruneReport(_message.Message):
+    __slots__ = ("dry_run", "queries", "rollouts", "bytes", "reasons")
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    BYTES_FIELD_NUMBER: _ClassVar[int]
+    REASONS_FIELD_NUMBER: _ClassVar[int]
+    dry_run: bool
+    queries: int
+    rollouts: int
+    bytes: int
+    reasons: _containers.RepeatedCompositeFieldContainer[PrunedRollouts]
+    def __init__(self, dry_run: bool = ..., queries: _Optional[int] = ..., rollouts: _Optional[int] = ..., bytes: _Optional[int] = ..., reasons: _Optional[_Iterable[_Union[PrunedRollouts, _Mapping]]] = ...) -> None: ...

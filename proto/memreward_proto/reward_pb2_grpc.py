@@ -109,6 +109,11 @@ class RewardServiceStub(object):
                 request_serializer=memreward__proto_dot_reward__pb2.GetLabelSpendingRequest.SerializeToString,
                 response_deserializer=memreward__proto_dot_reward__pb2.LabelSpending.FromString,
                 _registered_method=True)
+        self.Prune = channel.unary_unary(
+                '/memreward.v1.RewardService/Prune',
+                request_serializer=memreward__proto_dot_reward__pb2.PruneRequest.SerializeToString,
+                response_deserializer=memreward__proto_dot_reward__pb2.PruneReport.FromString,
+                _registered_method=True)
 
 
 class RewardServiceServicer(object):
@@ -221,6 +226,13 @@ class RewardServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Prune(self, request, context):
+        """POST /v1/prune: removes the texts of old rollouts, or says which would go; the history of a query stays.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RewardServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -298,6 +310,11 @@ def add_RewardServiceServicer_to_server(servicer, server):
                     servicer.GetLabelSpending,
                     request_deserializer=memreward__proto_dot_reward__pb2.GetLabelSpendingRequest.FromString,
                     response_serializer=memreward__proto_dot_reward__pb2.LabelSpending.SerializeToString,
+            ),
+            'Prune': grpc.unary_unary_rpc_method_handler(
+                    servicer.Prune,
+                    request_deserializer=memreward__proto_dot_reward__pb2.PruneRequest.FromString,
+                    response_serializer=memreward__proto_dot_reward__pb2.PruneReport.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -705,6 +722,33 @@ class RewardService(object):
             '/memreward.v1.RewardService/GetLabelSpending',
             memreward__proto_dot_reward__pb2.GetLabelSpendingRequest.SerializeToString,
             memreward__proto_dot_reward__pb2.LabelSpending.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Prune(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/memreward.v1.RewardService/Prune',
+            memreward__proto_dot_reward__pb2.PruneRequest.SerializeToString,
+            memreward__proto_dot_reward__pb2.PruneReport.FromString,
             options,
             channel_credentials,
             insecure,

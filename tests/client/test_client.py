@@ -38,6 +38,9 @@ from memreward_client import (
     Overloaded,
     PlannedLabel,
     Prediction,
+    PrunedRollouts,
+    PruneReason,
+    PruneReport,
     Query,
     Retries,
     Rollout,
@@ -193,6 +196,12 @@ def test_label_spending(client: Any) -> None:
     with pytest.raises(InvalidArgument) as caught:
         client.label_spending(" ")
     assert caught.value.details == {"field": "run_id"}
+
+
+def test_prune(client: Any) -> None:
+    reasons = (PrunedRollouts(PruneReason.ROLLOUTS_PER_QUERY, 4, 2048),)
+    assert client.prune(rollouts_per_query=4) == PruneReport(True, 3, 4, 2048, reasons)
+    assert client.prune(dry_run=False, rollouts_per_query=4, days=1.5, max_bytes=10).dry_run is False
 
 
 def test_trust(client: Any) -> None:

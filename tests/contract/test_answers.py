@@ -22,6 +22,7 @@ from memreward_proto.records import (
     LabelSpending,
     MemoryStatus,
     Models,
+    PruneReport,
     Rollout,
     RolloutReward,
     Scored,
@@ -241,6 +242,13 @@ def test_search_memory_models_and_jobs(both: Any) -> None:
     assert http == rpc
     assert http["stored"] == {"version": 11, "queries": 4, "rollouts": 16, "labels": 5}
     TypeAdapter(MemoryStatus).validate_json(json.dumps(http))
+    http, rpc = both.post("/v1/prune", "Prune", {"rollouts_per_query": 4, "days": 0.5, "max_bytes": 0})
+    assert http == rpc
+    assert http == {
+        "dry_run": True, "queries": 3, "rollouts": 4, "bytes": 2048,
+        "reasons": [{"reason": "rollouts_per_query", "rollouts": 4, "bytes": 2048}],
+    }  # fmt: skip
+    TypeAdapter(PruneReport).validate_json(json.dumps(http))
     http, rpc = both.get("/v1/trust", "GetTrust")
     assert http == rpc
     assert (http["min_auc"], http["max_false_positive_rate"], http["overall"]["rollouts"]) == (0.8, None, 41)

@@ -77,6 +77,9 @@ OTHERS = [
         "queries[0].rollouts[1].id",
         {"queries": [{"text": "t", "rollouts": [{"id": "a", **R}, {"id": "a", **R}]}]},
     ),
+    ("/v1/prune", "Prune", "rollouts_per_query", {"rollouts_per_query": 0}),
+    ("/v1/prune", "Prune", "days", {"days": 0.0}),
+    ("/v1/prune", "Prune", "max_bytes", {"max_bytes": -1}),
     ("/v1/labels", "AddLabels", "labels", {"labels": []}),
     (
         "/v1/labels",

@@ -25,6 +25,7 @@ STORED_AS_SENT = (
 )
 ALONE = "A rollout that cannot be read is invalid, or not stored, alone, and its answer says why."
 AGREEMENT = "Before a network is trained, rewards come from agreement, labels and history."
+PRUNE = "Texts of old rollouts can be removed, and the history of their queries stays."
 PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
@@ -53,6 +54,7 @@ WANTED_IN_JSON: dict[str, str] = {
     "POST /v1/rewards 200.groups[].rollouts[].source": AGREEMENT,
     "POST /v1/rollouts 200.source": AGREEMENT,
     "POST /verify 200.memreward_result.source": AGREEMENT,
+    "POST /v1/prune*": PRUNE,
     "POST /v1/experience 409 application/json": PLAIN,
     "POST /v1/rollouts 409 application/json": PLAIN,
     "POST /v1/rollouts body.step description": PLAIN,
@@ -75,6 +77,8 @@ WANTED_IN_MESSAGES: dict[str, str] = {
     "SubmitRolloutResponse.reason": ALONE,
     "RefusedRollout*": ALONE,
     "AddExperienceResponse.refused": ALONE,
+    "Prune*": PRUNE,
+    "RewardService.Prune": PRUNE,
 }
 """The same for gRPC, as in "TrustReport.domains"."""
 

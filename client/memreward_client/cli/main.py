@@ -3,6 +3,7 @@
     ingest, export           ingestion.py
     train, models            training.py
     rewards                  predictions.py
+    prune                    pruning.py
 
 Every other command is an entry point of the group `memreward.commands`: a typer.Typer that holds it. So the client
 imports neither service nor trainer, and other packages may add commands.
@@ -24,6 +25,7 @@ from rich.console import Console
 from memreward_client.cli.extras import CommandError
 from memreward_client.cli.ingestion import Ingested, await_memory, export_file, ingest_file
 from memreward_client.cli.predictions import predict_file, rewards_view, summarise_truth, write_predictions
+from memreward_client.cli.pruning import prune_table, summary
 from memreward_client.cli.training import follow_training, metrics_table, models_table
 from memreward_client.client import RewardClient
 from memreward_client.errors import MemRewardError, Unauthenticated, Unreachable
@@ -218,6 +220,33 @@ def export(
     with _client(url, api_key) as client:
         queries = export_file(client, file)
     print(f"{queries} queries written to {file}.")
+
+
+@app.command()
+def prune(
+    url: Url = LOCAL_URL,
+    api_key: ApiKey = None,
+    rollouts: Annotated[int | None, typer.Option(min=1, help="Of each query so many stay: labelled, then new.")] = None,
+    days: Annotated[float | None, typer.Option(min=0, help="Rollouts without a label stay so many days.")] = None,
+    max_bytes: Annotated[int | None, typer.Option("--bytes", min=0, help="The texts of all may hold so much.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Remove them; without it nothing is removed.")] = False,
+) -> None:
+    """Say which stored rollouts are over a limit, and with --yes remove their texts.
+
+    Without limits those of the service hold (MEMREWARD_KEEP_ROLLOUTS_PER_QUERY, _KEEP_DAYS, _KEEP_BYTES). Labelled
+    rollouts stay longest, then the newest, and the last one of a query for ever. The history of a query never goes:
+    its votes and labels count as before.
+
+    \b
+    Examples:
+      memreward prune --rollouts 16
+      memreward prune --days 30 --bytes 20000000000 --yes
+    """
+    with _client(url, api_key) as client:
+        report = client.prune(dry_run=not yes, rollouts_per_query=rollouts, days=days, max_bytes=max_bytes)
+    if report.rollouts:
+        Console().print(prune_table(report))
+    print(summary(report))
 
 
 @app.command()

@@ -26,7 +26,7 @@ class PruneRequest(Record):
     """Of each query so many rollouts stay: labelled ones first, then the newest."""
     days: float | None = None
     """Rollouts without a label stay so long."""
-    bytes: int | None = None
+    max_bytes: int | None = None
     """The texts of all rollouts may hold so much: the oldest go, those without a label first."""
 
 

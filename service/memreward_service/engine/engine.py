@@ -36,6 +36,7 @@ from memreward_proto.records import (
     Neighbor,
     PlannedLabel,
     PruneReport,
+    PruneRequest,
     Query,
     Rollout,
     RolloutReward,
@@ -215,10 +216,11 @@ class Engine:
         self._late_labels.add(labels, labelled)
         return receipt
 
-    async def prune(self, rules: PruneRules, dry_run: bool) -> PruneReport:
-        """Remove stored rollouts as the rules say, those of the settings where they say nothing, or count them only.
-        Histories stay. Raises InvalidArgument where there are no rules at all, Unavailable."""
-        return await self._pruning.prune(rules, dry_run)
+    async def prune(self, request: PruneRequest) -> PruneReport:
+        """Remove the stored rollouts that are over a limit, by the settings where none is given, or count them only.
+        Histories stay. Raises InvalidArgument where there is no limit at all, Unavailable."""
+        rules = PruneRules(request.rollouts_per_query, request.days, request.max_bytes)
+        return await self._pruning.prune(rules, bool(request.dry_run))
 
     async def list_experience(self, after: str | None, limit: int) -> ExperiencePage:
         """Stored queries in id order after `after`, at most `limit`: a page of an export."""

@@ -23,6 +23,7 @@ from memreward_proto.records import (
     LabelsRequest,
     Models,
     Neighbors,
+    PruneRequest,
     ScoreRequest,
     Submission,
     TrainingOptions,
@@ -142,6 +143,11 @@ class RewardService(reward_pb2_grpc.RewardServiceServicer):
         """The labels that a run was asked for."""
         run_id = check_name(request.run_id, "run_id")
         return message_of(pb.LabelSpending, await self._engine.label_spending(run_id))
+
+    async def Prune(self, request: pb.PruneRequest, context: Any) -> Message:
+        """Remove the texts of old rollouts, or say which would go."""
+        asked = validation.valid_prune(_read(PruneRequest, request))
+        return message_of(pb.PruneReport, await self._engine.prune(asked))
 
 
 def _read(kind: type[Kind], request: Message) -> Kind:

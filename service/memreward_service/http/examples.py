@@ -131,6 +131,14 @@ LABEL_SPENDING = {
     "labels": 331,
     "steps": [{"step": 6, "rollouts": 1_024, "labels": 174}, {"step": 7, "rollouts": 1_024, "labels": 157}],
 }
+PRUNE = {"dry_run": True, "rollouts_per_query": 16, "days": 30}
+PRUNED = {
+    "dry_run": True,
+    "queries": 7_473,
+    "rollouts": 478_272,
+    "bytes": 411_313_920,
+    "reasons": [{"reason": "rollouts_per_query", "rollouts": 478_272, "bytes": 411_313_920}],
+}
 EXPERIENCE = {
     "queries": [
         {

@@ -30,6 +30,8 @@ from memreward_proto.records import (
     ModelInfo,
     Models,
     Neighbors,
+    PruneReport,
+    PruneRequest,
     RolloutReward,
     Scored,
     ScoreRequest,
@@ -55,7 +57,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1", route_class=KeyedRoute, dependencies=[Depends(HTTPBearer(auto_error=False))])
 
 
-NO_OPTIONS = TrainingOptions()
+NO_OPTIONS, NO_LIMITS = TrainingOptions(), PruneRequest()
 
 
 def engine_of(request: Request) -> Engine:
@@ -164,6 +166,22 @@ async def add_labels(request: Request, body: JsonBody[LabelsRequest]) -> Respons
     """True rewards that arrive after their rollouts."""
     labels = validation.valid_labels(body.labels, settings_of(request))
     return json_response(await engine_of(request).add_labels(labels))
+
+
+@router.post(
+    "/prune",
+    tags=["experience"],
+    response_model=PruneReport,
+    openapi_extra=examples.body_example(examples.PRUNE),
+    responses={
+        200: {"content": {"application/json": {"example": examples.PRUNED}}},
+        **error_responses(Unavailable),
+    },
+)
+async def prune(request: Request, body: JsonBody[PruneRequest] = NO_LIMITS) -> Response:
+    """Say which stored rollouts are over a limit; with dry_run false, remove their texts. Of a query the newest stay
+    longest, those with a label longer than others, and the last one for ever. What they said stays in its history."""
+    return json_response(await engine_of(request).prune(validation.valid_prune(body)))
 
 
 @router.get("/queries", tags=["memory"], response_model=Neighbors, responses=error_responses(Unavailable))

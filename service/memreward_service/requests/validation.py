@@ -9,6 +9,7 @@ character is no error of the request: it alone is `invalid`, or is not stored (u
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -21,6 +22,7 @@ from memreward_proto.records import (
     Label,
     LabelCharge,
     LabelPlanRequest,
+    PruneRequest,
     Query,
     RefusedRollout,
     Rollout,
@@ -139,6 +141,15 @@ def valid_labels(labels: Sequence[Label], settings: Settings) -> tuple[Label, ..
                 field=place + "rollout_id",
             )
     return tuple(known.values())
+
+
+def valid_prune(request: PruneRequest) -> PruneRequest:
+    """The limits of a pruning; unless dry_run is false it only says what would go."""
+    check_optional_whole(request.rollouts_per_query, "rollouts_per_query", 1, MAX_STEP)
+    check_optional_whole(request.max_bytes, "max_bytes", 0, MAX_STEP)
+    if request.days is not None and not 0 < request.days < math.inf:
+        raise InvalidArgument("days must be a number above 0.", field="days")
+    return replace(request, dry_run=request.dry_run is not False)
 
 
 def valid_page(after: str | None, limit: int | None) -> tuple[str | None, int]:

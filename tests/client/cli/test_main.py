@@ -236,6 +236,17 @@ def test_an_export_that_fails_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_prune_says_what_would_go_and_removes_it_with_yes(address: Address, capsys: pytest.CaptureFixture[str]) -> None:
+    done = run_command(capsys, "prune", "--url", address.http, "--rollouts", "4")
+    assert done.code == 0, done.err
+    assert "more rollouts of their query than are kept" in done.out
+    assert "Would go: 4 rollouts of 3 queries, 2.0 KiB of text. Nothing is removed yet: --yes removes them." in done.out
+    done = run_command(capsys, "prune", "--url", address.http, "--rollouts", "4", "--yes")
+    assert "Removed: 4 rollouts of 3 queries, 2.0 KiB of text. The history of each query stays." in done.out
+    missing = run_command(capsys, "prune", "--url", address.http)
+    assert (missing.code, missing.err) == (1, "memreward: Nothing says what to keep.\n")
+
+
 def test_models_lists_and_switches(address: Address, capsys: pytest.CaptureFixture[str]) -> None:
     done = run_command(capsys, "models", "--url", address.http, "--activate", "m-1")
     assert done.code == 0, done.err

@@ -11,6 +11,7 @@ from memreward_proto.records import (
     Domain,
     Experience,
     Group,
+    PruneRequest,
     Query,
     Rollout,
     RolloutReward,
@@ -19,7 +20,6 @@ from memreward_proto.records import (
 )
 from memreward_service.engine.engine import Engine
 from memreward_service.groups.history import PastVotes, QueryHistory
-from memreward_service.memory.pruning import PruneRules
 from memreward_service.store import query_id, with_ids
 from service.engines import StartEngine
 from service.waiting import until
@@ -184,7 +184,7 @@ async def test_pruned_labels_decide_later_groups_after_a_restart_too(start: Star
     await engine.add_experience([experience(FIRST, 1), experience([("So the answer is 9.", None)], 2)])
     await engine.caught_up()
     before = history(engine)
-    report = await engine.prune(PruneRules(rollouts_per_query=1), dry_run=False)
+    report = await engine.prune(PruneRequest(False, 1))
     assert (report.queries, report.rollouts) == (25, 3 + 24 * 5)
     await engine.caught_up()
     assert labels_of(history(engine)) == labels_of(before)
