@@ -38,8 +38,8 @@ class Pruning:
         rules = self._rules if rules.empty else rules
         if rules.empty:
             raise InvalidArgument(
-                "Nothing says what to keep: give a limit of rollouts a query, days or bytes, or set MEMREWARD_KEEP_* of "
-                "the service."
+                "Nothing says what to keep: give a limit of rollouts a query, of days or of bytes, or set "
+                "MEMREWARD_KEEP_* of the service."
             )
         async with self._one:
             report = await asyncio.to_thread(prune, self._store, rules, self._keys_of, dry_run)
