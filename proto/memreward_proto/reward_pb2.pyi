@@ -30,20 +30,22 @@ class Behaviour(_message.Message):
     def __init__(self, sets: _Optional[_Iterable[_Union[Outcomes, _Mapping]]] = ...) -> None: ...
 
 class Rollout(_message.Message):
-    __slots__ = ("response", "thinking", "answer", "answer_key", "label", "behaviour")
+    __slots__ = ("response", "thinking", "answer", "answer_key", "label", "behaviour", "behaviour_version")
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     THINKING_FIELD_NUMBER: _ClassVar[int]
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     ANSWER_KEY_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     BEHAVIOUR_FIELD_NUMBER: _ClassVar[int]
+    BEHAVIOUR_VERSION_FIELD_NUMBER: _ClassVar[int]
     response: str
     thinking: str
     answer: str
     answer_key: str
     label: float
     behaviour: Behaviour
-    def __init__(self, response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ..., behaviour: _Optional[_Union[Behaviour, _Mapping]] = ...) -> None: ...
+    behaviour_version: str
+    def __init__(self, response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ..., behaviour: _Optional[_Union[Behaviour, _Mapping]] = ..., behaviour_version: _Optional[str] = ...) -> None: ...
 
 class Group(_message.Message):
     __slots__ = ("group_id", "query", "rollouts")
@@ -250,7 +252,7 @@ class SubmitRolloutResponse(_message.Message):
     def __init__(self, run_id: _Optional[str] = ..., group_id: _Optional[str] = ..., group_attempt: _Optional[int] = ..., rollout_index: _Optional[int] = ..., group_size: _Optional[int] = ..., rollouts_present: _Optional[int] = ..., partial: bool = ..., reward: _Optional[float] = ..., probability: _Optional[float] = ..., status: _Optional[str] = ..., source: _Optional[str] = ..., model_version: _Optional[str] = ..., memory_version: _Optional[int] = ..., label_request: _Optional[_Union[LabelRequest, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class StoredRollout(_message.Message):
-    __slots__ = ("id", "response", "thinking", "answer", "answer_key", "label", "behaviour", "label_source", "policy", "step")
+    __slots__ = ("id", "response", "thinking", "answer", "answer_key", "label", "behaviour", "behaviour_version", "label_source", "policy", "step")
     ID_FIELD_NUMBER: _ClassVar[int]
     RESPONSE_FIELD_NUMBER: _ClassVar[int]
     THINKING_FIELD_NUMBER: _ClassVar[int]
@@ -258,6 +260,7 @@ class StoredRollout(_message.Message):
     ANSWER_KEY_FIELD_NUMBER: _ClassVar[int]
     LABEL_FIELD_NUMBER: _ClassVar[int]
     BEHAVIOUR_FIELD_NUMBER: _ClassVar[int]
+    BEHAVIOUR_VERSION_FIELD_NUMBER: _ClassVar[int]
     LABEL_SOURCE_FIELD_NUMBER: _ClassVar[int]
     POLICY_FIELD_NUMBER: _ClassVar[int]
     STEP_FIELD_NUMBER: _ClassVar[int]
@@ -268,10 +271,11 @@ class StoredRollout(_message.Message):
     answer_key: str
     label: float
     behaviour: Behaviour
+    behaviour_version: str
     label_source: str
     policy: str
     step: int
-    def __init__(self, id: _Optional[str] = ..., response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ..., behaviour: _Optional[_Union[Behaviour, _Mapping]] = ..., label_source: _Optional[str] = ..., policy: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
+    def __init__(self, id: _Optional[str] = ..., response: _Optional[str] = ..., thinking: _Optional[str] = ..., answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., label: _Optional[float] = ..., behaviour: _Optional[_Union[Behaviour, _Mapping]] = ..., behaviour_version: _Optional[str] = ..., label_source: _Optional[str] = ..., policy: _Optional[str] = ..., step: _Optional[int] = ...) -> None: ...
 
 class Experience(_message.Message):
     __slots__ = ("id", "text", "domain", "dataset", "rollouts")

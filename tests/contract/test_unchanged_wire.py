@@ -26,6 +26,7 @@ STORED_AS_SENT = (
 ALONE = "A rollout that cannot be read is invalid, or not stored, alone, and its answer says why."
 AGREEMENT = "Before a network is trained, rewards come from agreement, labels and history."
 PRUNE = "Texts of old rollouts can be removed, and the history of their queries stays."
+INPUTS = "Programs are compared only where the inputs were made by one version."
 PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
@@ -55,6 +56,12 @@ WANTED_IN_JSON: dict[str, str] = {
     "POST /v1/rollouts 200.source": AGREEMENT,
     "POST /verify 200.memreward_result.source": AGREEMENT,
     "POST /v1/prune*": PRUNE,
+    "POST /v1/rewards body.groups[].rollouts[].behaviour_version*": INPUTS,
+    "POST /v1/label-plan body.groups[].rollouts[].behaviour_version*": INPUTS,
+    "POST /v1/rollouts body.rollout.behaviour_version*": INPUTS,
+    "POST /v1/experience body.queries[].rollouts[].behaviour_version*": INPUTS,
+    "GET /v1/experience 200.queries[].rollouts[].behaviour_version*": INPUTS,
+    "GET /v1/queries/{query_id} 200.rollouts[].behaviour_version*": INPUTS,
     "POST /v1/experience 409 application/json": PLAIN,
     "POST /v1/rollouts 409 application/json": PLAIN,
     "POST /v1/rollouts body.step description": PLAIN,
@@ -77,6 +84,8 @@ WANTED_IN_MESSAGES: dict[str, str] = {
     "SubmitRolloutResponse.reason": ALONE,
     "RefusedRollout*": ALONE,
     "AddExperienceResponse.refused": ALONE,
+    "Rollout.behaviour_version": INPUTS,
+    "StoredRollout.behaviour_version": INPUTS,
     "Prune*": PRUNE,
     "RewardService.Prune": PRUNE,
 }

@@ -51,4 +51,7 @@ def _query(line: FileQuery) -> Query:
 
 def _rollout(line: FileRollout, with_labels: bool) -> Rollout:
     label = line.label if with_labels else None
-    return Rollout(line.response, line.thinking, line.answer, line.answer_key, label, line.behaviour)
+    return Rollout(
+        line.response, line.thinking, line.answer, line.answer_key, label, line.behaviour,
+        behaviour_version=line.behaviour_version,
+    )  # fmt: skip

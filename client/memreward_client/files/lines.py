@@ -2,7 +2,8 @@
 
     {"id", "dataset", "domain", "query", "ground_truth", "tests", "rollouts": [
         {"policy", "response", "label",
-         "id"?, "thinking"?, "answer"?, "answer_key"?, "label_source"?, "step"?, "behaviour"?}]}
+         "id"?, "thinking"?, "answer"?, "answer_key"?, "label_source"?, "step"?, "behaviour"?,
+         "behaviour_version"?}]}
 
 Only `query` and a first rollout with its `response` are required; null means the same as leaving a key out,
 and keys that are not named here are passed over.
@@ -43,6 +44,7 @@ class FileRollout:
     label_source: str | None = None
     step: int | None = None
     behaviour: tuple[tuple[str, ...], ...] | None = None
+    behaviour_version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,7 @@ def _rollout(record: object, name: str) -> FileRollout:
         label_source=_text(record, "label_source", place),
         step=_step(record.get("step"), f"{place}step"),
         behaviour=_behaviour(record.get("behaviour"), f"{place}behaviour"),
+        behaviour_version=_text(record, "behaviour_version", place),
     )
 
 
@@ -210,6 +213,7 @@ def _rollout_to_json(rollout: FileRollout) -> dict[str, object]:
         "label_source": rollout.label_source,
         "step": rollout.step,
         "behaviour": rollout.behaviour,
+        "behaviour_version": rollout.behaviour_version,
     }
     return {
         "policy": rollout.policy,

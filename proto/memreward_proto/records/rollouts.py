@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from memreward_proto.records.record import Record
@@ -71,6 +71,8 @@ class Rollout(Record):
     """For programs: what it did on inputs made from the query alone. One list for each set of inputs, that of the
     likeliest types first, and in it one text an input: 1 to 32 printable ASCII characters, beginning with v for a
     value. At most 64 sets and 4096 texts."""
+    behaviour_version: str | None = field(default=None, kw_only=True)
+    """What made the inputs of the behaviour, in which version: only programs of one version are compared."""
 
 
 @dataclass(frozen=True, slots=True)

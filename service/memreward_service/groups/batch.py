@@ -55,7 +55,9 @@ def parse_group(query: Query, rollouts: Sequence[Rollout]) -> ParsedGroup:
 
 
 def _parsed_group(query: Query, rollouts: tuple[Rollout, ...], readings: Sequence[Reading]) -> ParsedGroup:
-    behaviours = compared([rollout.behaviour for rollout in rollouts])
+    behaviours = compared(
+        [rollout.behaviour for rollout in rollouts], [rollout.behaviour_version for rollout in rollouts]
+    )
     parsed = tuple(
         replace(reading, answer_key=behaviour.key) if behaviour is not None and rollout.answer_key is None else reading
         for rollout, reading, behaviour in zip(rollouts, readings, behaviours, strict=True)

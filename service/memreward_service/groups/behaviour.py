@@ -46,23 +46,33 @@ class ComparedBehaviour:
     """Of the set of inputs on which it was compared."""
 
 
-def compared(behaviours: Sequence[Behaviour | None]) -> list[ComparedBehaviour | None]:
+def compared(
+    behaviours: Sequence[Behaviour | None], versions: Sequence[str | None] | None = None
+) -> list[ComparedBehaviour | None]:
     """How the programs of one group compare, in their order; None where no behaviour is known.
 
-    Only behaviours of one shape (as many sets, and in each as many inputs) have inputs in common.
+    Only behaviours of one shape (as many sets, and in each as many inputs) and of one version of the inputs have inputs
+    in common. `versions` None: all are of one.
     """
-    found: dict[Behaviour, ComparedBehaviour] = {}
-    known = Counter(one for one in behaviours if one is not None)
-    by_shape: dict[tuple[int, ...], Counter[Behaviour]] = {}
-    for behaviour, times in known.items():
-        by_shape.setdefault(tuple(map(len, behaviour)), Counter())[behaviour] = times
-    for number, shape in enumerate(sorted(by_shape)):
-        found |= _of_one_shape(number, by_shape[shape], known.total())
-    return [None if one is None else found[one] for one in behaviours]
+    named = list(zip(behaviours, versions or [None] * len(behaviours), strict=True))
+    found: dict[tuple[Behaviour, str | None], ComparedBehaviour] = {}
+    by_inputs: dict[tuple[str, tuple[int, ...]], Counter[Behaviour]] = {}
+    for behaviour, version in named:
+        if behaviour is not None:
+            by_inputs.setdefault((version or "", tuple(map(len, behaviour))), Counter())[behaviour] += 1
+    total = sum(times.total() for times in by_inputs.values())
+    for number, inputs in enumerate(sorted(by_inputs)):
+        version = inputs[0] or None
+        of_shape = _of_one_shape(number, by_inputs[inputs], total, version)
+        found |= {(behaviour, version): one for behaviour, one in of_shape.items()}
+    return [None if behaviour is None else found[behaviour, version or None] for behaviour, version in named]
 
 
-def _of_one_shape(number: int, times: Counter[Behaviour], group_size: int) -> dict[Behaviour, ComparedBehaviour]:
-    """The distinct behaviours of shape `number`, each shown so many `times` among `group_size` programs."""
+def _of_one_shape(
+    number: int, times: Counter[Behaviour], group_size: int, version: str | None
+) -> dict[Behaviour, ComparedBehaviour]:
+    """The distinct behaviours of shape `number` on inputs of `version`, each shown so many `times` among `group_size`
+    programs."""
     place = _kept_set(times)
     failed = ComparedBehaviour(None, 0.0)
     if place is None:
@@ -88,7 +98,7 @@ def _of_one_shape(number: int, times: Counter[Behaviour], group_size: int) -> di
             votes[value] += times[one]
     for one, values in returned.items():
         agreement = sum(votes[value] for value in values) / group_size / len(inputs)
-        made[one] = ComparedBehaviour(_key(place, rows[one]), agreement, values, len(inputs), place)
+        made[one] = ComparedBehaviour(_key(version, place, rows[one]), agreement, values, len(inputs), place)
     return made
 
 
@@ -108,5 +118,6 @@ def _runs(outcomes: Sequence[str]) -> bool:
     return late <= LATE_SHARE * len(outcomes) and any(outcome.startswith(VALUE) for outcome in outcomes)
 
 
-def _key(place: int, row: Sequence[str]) -> str:
-    return f"does:{hashlib.sha256(json.dumps([place, *row]).encode()).hexdigest()[:20]}"
+def _key(version: str | None, place: int, row: Sequence[str]) -> str:
+    content = [place, *row] if version is None else [version, place, *row]
+    return f"does:{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]}"

@@ -153,7 +153,8 @@ def _behaviour(group: ParsedGroup, place: int) -> PastBehaviour | None:
     did, compared_as = group.rollouts[place].behaviour, group.behaviours[place]
     if did is None or compared_as is None or compared_as.key is None:
         return None
-    return PastBehaviour(compared_as.place, tuple(map(kept_outcome, did[compared_as.place])))
+    outcomes = tuple(map(kept_outcome, did[compared_as.place]))
+    return PastBehaviour(compared_as.place, outcomes, group.rollouts[place].behaviour_version)
 
 
 def _keys_now(history: QueryHistory, group: ParsedGroup) -> Mapping[str, tuple[str, ...]]:
@@ -162,12 +163,12 @@ def _keys_now(history: QueryHistory, group: ParsedGroup) -> Mapping[str, tuple[s
     behaviour depends on the programs beside it."""
     keys = dict.fromkeys(key for reading in group.parsed if (key := reading.answer_key) is not None)
     found: dict[str, tuple[str, ...]] = {kept: (key,) for key in keys if (kept := kept_key(key)) != key}
-    past: dict[tuple[int, int], list[PastAnswer]] = {}
+    past: dict[tuple[str | None, int, int], list[PastAnswer]] = {}
     for answer in history:
         if (did := answer.behaviour) is not None:
-            past.setdefault((did.place, len(did.outcomes)), []).append(answer)
-    for (place, inputs), answers in past.items():
-        now = [_on_one_set(rollout.behaviour, place, inputs) for rollout in group.rollouts]
+            past.setdefault((did.version, did.place, len(did.outcomes)), []).append(answer)
+    for inputs, answers in past.items():
+        now = [_on_one_set(rollout, *inputs) for rollout in group.rollouts]
         then: list[Behaviour] = [(answer.behaviour.outcomes,) for answer in answers if answer.behaviour is not None]
         beside = compared([*now, *then])
         for answer, one in zip(answers, beside[len(now) :], strict=True):
@@ -182,8 +183,9 @@ def _keys_now(history: QueryHistory, group: ParsedGroup) -> Mapping[str, tuple[s
     return found
 
 
-def _on_one_set(did: Behaviour | None, place: int, inputs: int) -> Behaviour | None:
-    """What a program did on the set at `place`, if that has so many inputs."""
-    if did is None or place >= len(did) or len(did[place]) != inputs:
+def _on_one_set(rollout: Rollout, version: str | None, place: int, inputs: int) -> Behaviour | None:
+    """What a program did on the set at `place`, if that is of this version and has so many inputs."""
+    did = rollout.behaviour
+    if did is None or rollout.behaviour_version != version or place >= len(did) or len(did[place]) != inputs:
         return None
     return (tuple(map(kept_outcome, did[place])),)

@@ -247,6 +247,7 @@ def _check_rollout(rollout: Rollout, place: str) -> None:
         check_label(rollout.label, place + "label")
     if rollout.behaviour is not None:
         check_behaviour(rollout.behaviour, place + "behaviour")
+    check_optional_name(rollout.behaviour_version, place + "behaviour_version")
 
 
 def _total(sizes: Sequence[int], field: str, settings: Settings) -> None:

@@ -58,6 +58,7 @@ def to_stored_rollout(row: Row[Any]) -> StoredRollout:
         row.label_source,
         row.policy,
         row.step,
+        behaviour_version=row.behaviour_version,
     )
 
 
@@ -166,5 +167,6 @@ def _rollout_row(placed: Placed, now: float) -> dict[str, object]:
         "policy": stored.policy,
         "step": stored.step,
         "behaviour": behaviour,
+        "behaviour_version": stored.behaviour_version,
         "stored_at": now,
     }

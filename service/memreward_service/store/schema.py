@@ -108,6 +108,7 @@ rollout = Table(
     Column("policy", StoredText),
     Column("step", BigInteger),
     Column("behaviour", StoredText),
+    Column("behaviour_version", StoredText),
     Column("stored_at", Double, nullable=False, server_default="0"),
     UniqueConstraint("query_id", "position", name="rollout_order"),
 )

@@ -99,3 +99,23 @@ def test_many_labels_of_one_answer_do_not_push_out_the_only_one_of_another() -> 
     wrong = [(f"try {number}: \\boxed{{6}}", 0.0, 1) for number in range(2 * MOST_LABELS)]
     history = stored(("r \\boxed{5}", 1.0, 0), *wrong)
     assert past_evidence(history, asked("so \\boxed{5}"), 9)["5"] == 1.0
+
+
+def test_what_programs_did_on_inputs_of_another_version_is_not_compared() -> None:
+    did = (("v1", "v2", "v3"),)
+    query = Query("Write f.", "c", Domain.CODE)
+    history = history_of(
+        parse_group(query, [StoredRollout("f = 1", label=1.0, behaviour=did, step=1, behaviour_version="a")])
+    )
+
+    def evidence(version: str | None) -> list[float]:
+        group = parse_group(query, [Rollout("g = 1", behaviour=did, behaviour_version=version)])
+        return [past_evidence(history, group, 2).get(reading.answer_key or "", 0.0) for reading in group.parsed]
+
+    assert from_json(to_json(history)) == history
+    assert [evidence(version) for version in ("a", "b", None)] == [[1.0], [0.0], [0.0]]
+    mixed = parse_group(
+        query, [Rollout("f", behaviour=did, behaviour_version=version) for version in ("a", "a", "b", None)]
+    )
+    assert [did.agreement for did in mixed.behaviours if did is not None] == [0.5, 0.5, 0.25, 0.25]
+    assert len({reading.answer_key for reading in mixed.parsed}) == 3

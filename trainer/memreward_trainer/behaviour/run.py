@@ -23,6 +23,7 @@ import ast
 import hashlib
 import json
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,7 @@ async def _outcomes_of(
     return tuple(found)
 
 
+@cache
 def behaviour_revision() -> str:
     """Names the inputs and the outcomes: behaviours of one revision can be compared and kept."""
     files = (__file__, behaviour_inputs.__file__, behaviour_scripts.__file__, behaviour_values.__file__)

@@ -32,6 +32,7 @@ from memreward_client import AsyncRewardClient, MemRewardError, NotScored, Rollo
 from memreward_proto.records import fields_of
 from memreward_trainer.adapter.outcomes import NO_QUESTION, Outcome
 from memreward_trainer.adapter.unscored import is_about_the_rollout
+from memreward_trainer.behaviour.run import behaviour_revision
 from memreward_trainer.verifiers.choose import REWARD_FUNCTION, chosen_verifier
 from memreward_trainer.verl import advantage as verl_advantage
 from memreward_trainer.verl.compare import ComparedRollouts
@@ -164,13 +165,15 @@ class GroupRewardManager(RewardManagerBase):  # type: ignore[misc]
 
     async def _submission(self, row: Any, read: RolloutRow) -> Submission:
         response = await response_text(row, self.tokenizer)
+        behaviour = await self.behaviour.of(read.query, response)
+        version = None if behaviour is None else behaviour_revision()
         return Submission(
             run_id=self.settings.run_id,
             group_id=read.group_id,
             rollout_index=read.rollout_index,
             group_size=self._group_size,
             query=read.query,
-            rollout=Rollout(response, behaviour=await self.behaviour.of(read.query, response)),
+            rollout=Rollout(response, behaviour=behaviour, behaviour_version=version),
             step=read.step,
             label_budget=self.settings.label_budget,
         )
