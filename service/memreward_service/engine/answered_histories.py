@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from memreward_proto.errors import MemRewardError
 from memreward_proto.records import Query, filled
 from memreward_service.groups.batch import ParsedGroup
-from memreward_service.groups.history import from_json, history_of, merged, to_json
+from memreward_service.groups.history import QueryHistory, from_json, history_of, merged, to_json
 from memreward_service.store import ExperienceStore, KeptHistory, text_identity
 
 GATHER_SECONDS = 1.0
@@ -90,14 +90,14 @@ class AnsweredHistories:
         return True
 
     def _record(self, groups: Sequence[tuple[ParsedGroup, int | None]]) -> None:
-        self._store.histories.record([self._kept(group, step) for group, step in groups], with_new)
+        histories = [(group, history_of(group, step)) for group, step in groups]
+        self._store.histories.record([self._kept(group.query, said) for group, said in histories if said], with_new)
 
-    def _kept(self, group: ParsedGroup, step: int | None) -> KeptHistory:
+    def _kept(self, query: Query, said: QueryHistory) -> KeptHistory:
         """Under the id that the query is stored by, where memory knows one."""
-        query = group.query
         known = [*self._known_as(query), filled(query.id)][0]
         identity = text_identity(query.text, query.domain)
-        return KeptHistory(known, identity, query.dataset, to_json(history_of(group, step)))
+        return KeptHistory(known, identity, query.dataset, to_json(said))
 
 
 def with_new(stored: str, given: str) -> str:
