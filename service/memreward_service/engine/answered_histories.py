@@ -67,7 +67,8 @@ class AnsweredHistories:
     async def _write(self) -> None:
         while self._waiting:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._urgent.wait(), GATHER_SECONDS)
+                async with asyncio.timeout(GATHER_SECONDS):
+                    await self._urgent.wait()
             self._urgent.clear()
             while self._waiting:
                 if not await asyncio.shield(self._written_some()):

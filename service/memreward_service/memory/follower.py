@@ -134,7 +134,8 @@ class MemoryFollower:
                 _log.exception("memory stays at version %d for now", self.memory.version)
                 await asyncio.sleep(RETRY_SECONDS)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), POLL_SECONDS)
+                async with asyncio.timeout(POLL_SECONDS):  # wait_for of Python 3.11 may pass a cancellation over
+                    await self._news.wait()
 
     async def _arrays(self, ids: Sequence[str]) -> tuple[GroupBatch, list[ParsedGroup]]:
         experiences = await asyncio.to_thread(self._store.load, ids)
