@@ -72,7 +72,8 @@ def evaluate(
     data_dir: Annotated[Path | None, typer.Option(help="Keep embeddings here between runs.")] = None,
     epochs: Annotated[int | None, typer.Option(min=1, help="At most so many epochs a training.")] = None,
     planner: Annotated[
-        bool, typer.Option("--planner", help="Let the label planner choose the rollouts, beside a random choice.")
+        bool,
+        typer.Option("--planner", help="Let the label planner choose rollouts, beside other ways to choose."),
     ] = False,
     curve: Annotated[bool, typer.Option("--curve", help="Budgets from 5% to 70%, as JSON and PNG.")] = False,
     trust: Annotated[

@@ -19,10 +19,10 @@ from memreward_service.embedding.encoder import SentenceEncoder
 from memreward_service.groups.batch import parse_groups
 from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
+from memreward_trainer.evaluation.arms import spendings
 from memreward_trainer.evaluation.comparison import compared
 from memreward_trainer.evaluation.curve import BUDGETS, draw_curve, draw_epochs
 from memreward_trainer.evaluation.epochs import Epoch, many_epochs, two_epochs
-from memreward_trainer.evaluation.planned_labels import spendings
 from memreward_trainer.evaluation.program_behaviour import SandboxRunner, needs_behaviour, with_behaviour
 from memreward_trainer.evaluation.splits import labelled_queries, queries_split, rollouts_split
 from memreward_trainer.evaluation.stored_encoder import CACHE_FOLDER, StoredEncoder
@@ -54,7 +54,7 @@ def evaluate(
 ) -> None:  # fmt: skip
     """Score the rollouts of `file` whose labels a budget does not buy, print the comparison, write JSON.
 
-    `planner`: how many of all rewards are right when the planner spends the budget, and when it is spent at random.
+    `planner`: how many of all rewards are right when the planner spends the budget, beside other ways (arms.py).
     `trust`: how often the intervals of trust hold the truth, on the queries that the budget does not buy.
     `curve`: for the budgets of curve.py instead of `budget`, drawn as a PNG beside the JSON. `behaviour`: programs
     without an answer key are run first, to be compared by what they do; else by their text. The JSON goes to `output`,

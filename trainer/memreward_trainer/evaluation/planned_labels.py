@@ -1,15 +1,13 @@
-"""Regime rollouts with a planner: one budget, spent by the label planner and at random, side by side.
+"""A budget of labels, spent by the label planner, and what the rewards are worth after it.
 
 The planner knows nothing at first, so the budget is spent in two halves. The first goes by agreement alone; the labels
-it buys train the network, whose probabilities then say where the second half pays. In the end the network is trained
-once more and all rollouts get their rewards, the labelled ones their labels. What counts is how many of all rewards are
-right: labels that were spent well make others right too.
+it buys train the network, whose probabilities then say where the second half pays.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -22,16 +20,13 @@ from memreward_service.belief.posterior import GroupBelief, agreement_probabilit
 from memreward_service.embedding.encoder import Encoder
 from memreward_service.groups.batch import parse_groups
 from memreward_service.labels.planner import LEAST_GAIN, OpenGroup, audit_rate, label_plan, with_audit
-from memreward_trainer.evaluation.comparison import Progress, engine_beliefs, engine_probabilities
+from memreward_trainer.evaluation.comparison import Progress, engine_beliefs
 from memreward_trainer.evaluation.splits import Split, flat, only_labels
 
 ROUNDS = 30
 """In how many requests a half of the budget is spent: a group is asked for one label in each."""
 CALIBRATION_SHARE = 0.03
 """Of the labels, those that go to the audit."""
-PLANNER = "label planner"
-AGREEMENT = "planner, no network"
-RANDOM = "random labels"
 
 Known = list[list[bool]]
 """By query and rollout: whether its label was paid for."""
@@ -43,19 +38,6 @@ class Spending:
 
     known: Known
     probability: Floats
-
-
-def spendings(
-    queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
-) -> dict[str, dict[str, float]]:
-    """Figures of every way to spend `budget`, a share of the labels; `progress` hears the share done."""
-    labels = round(budget * sum(len(experience.rollouts) for experience in queries))
-    ways: dict[str, Callable[[], Spending]] = {
-        PLANNER: lambda: _planned(queries, encoder, labels, seed, epochs, lambda share: progress(share * 2 / 3)),
-        AGREEMENT: lambda: _without_network(queries, labels),
-        RANDOM: lambda: _at_random(queries, encoder, labels, seed, epochs, lambda share: progress((2 + share) / 3)),
-    }
-    return {name: figures(queries, spend()) for name, spend in ways.items()}
 
 
 def figures(queries: Sequence[Experience], spent: Spending) -> dict[str, float]:
@@ -74,45 +56,14 @@ def figures(queries: Sequence[Experience], spent: Spending) -> dict[str, float]:
     return {name: value for name, value in values.items() if np.isfinite(value)}
 
 
-def _planned(
-    queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
-) -> Spending:
-    known = plan_labels(queries, encoder, labels, seed, epochs, lambda share: progress(share / 2))
-    last = engine_probabilities(paid(queries, known), encoder, seed, epochs, lambda share: progress((1 + share) / 2))
-    return Spending(known, asyncio.run(last))
-
-
 def plan_labels(
     queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
 ) -> Known:
     """Half of the `labels` planned by agreement, then half by the network that was trained on these."""
     known = [[False] * len(experience.rollouts) for experience in queries]
-    spend(queries, _by_agreement(queries), known, labels // 2)
+    spend(queries, by_agreement(queries), known, labels // 2)
     spend(queries, asyncio.run(engine_beliefs(paid(queries, known), encoder, seed, epochs, progress)), known, labels)
     return known
-
-
-def _without_network(queries: Sequence[Experience], labels: int) -> Spending:
-    """Planned and predicted by agreement: what the labels do by themselves."""
-    beliefs = _by_agreement(queries)
-    known = [[False] * len(experience.rollouts) for experience in queries]
-    spend(queries, beliefs, known, labels)
-    probability = [
-        belief.probability(known_labels(experience, seen)).tolist()
-        for belief, experience, seen in zip(beliefs, queries, known, strict=True)
-    ]
-    return Spending(known, flat(probability))
-
-
-def _at_random(
-    queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
-) -> Spending:
-    sizes = np.array([len(experience.rollouts) for experience in queries])
-    drawn = np.zeros(sizes.sum(), dtype=bool)
-    drawn[np.random.default_rng(seed).permutation(len(drawn))[:labels]] = True
-    known: Known = [part.tolist() for part in np.split(drawn, sizes.cumsum()[:-1])]
-    split = paid(queries, known)
-    return Spending(known, asyncio.run(engine_probabilities(split, encoder, seed, epochs, progress)))
 
 
 def spend(
@@ -147,7 +98,8 @@ def paid(queries: Sequence[Experience], known: Known) -> Split:
     return Split(memory, memory, (), (), 0.0)
 
 
-def _by_agreement(queries: Sequence[Experience]) -> list[GroupBelief]:
+def by_agreement(queries: Sequence[Experience]) -> list[GroupBelief]:
+    """What the agreement of each group says, before any label."""
     parsed = parse_groups([(e, e.rollouts) for e in queries])
     return [belief_about(group, agreement_probability(group)) for group in parsed]
 
