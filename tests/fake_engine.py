@@ -257,13 +257,17 @@ class FakeEngine:
         return self.not_ready
 
 
+WHY = "Labelled right at step 12; 31 of 40 earlier rollouts say the same."
+EXPLAINED = Explanation("27", "27", 2 / 3, 1, 0, 1, 0, 12, 31, 40, 0.83, WHY)
+
+
 def _scored(group: Group, explain: bool) -> ScoredGroup:
     rollouts = tuple(_prediction(rollout, explain) for rollout in group.rollouts)
     return ScoredGroup(group.group_id, rollouts, tuple(_neighbors(group.query.text)))
 
 
 def _prediction(rollout: Rollout, explain: bool) -> Prediction:
-    explanation = Explanation("27", "27", 2 / 3, 1, 0) if explain else None
+    explanation = EXPLAINED if explain else None
     if not rollout.response.strip() and rollout.label is None:
         return with_reason(Prediction(None, None, Status.INVALID, None), rollout)
     if rollout.label is not None:

@@ -66,18 +66,32 @@ class ScoreRewardsRequest(_message.Message):
     def __init__(self, groups: _Optional[_Iterable[_Union[Group, _Mapping]]] = ..., explain: bool = ...) -> None: ...
 
 class Explanation(_message.Message):
-    __slots__ = ("answer", "answer_key", "agreement", "same_key_right", "same_key_wrong")
+    __slots__ = ("answer", "answer_key", "agreement", "same_key_right", "same_key_wrong", "earlier_right", "earlier_wrong", "last_labelled_step", "earlier_votes", "earlier_rollouts", "own_probability", "summary")
     ANSWER_FIELD_NUMBER: _ClassVar[int]
     ANSWER_KEY_FIELD_NUMBER: _ClassVar[int]
     AGREEMENT_FIELD_NUMBER: _ClassVar[int]
     SAME_KEY_RIGHT_FIELD_NUMBER: _ClassVar[int]
     SAME_KEY_WRONG_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_RIGHT_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_WRONG_FIELD_NUMBER: _ClassVar[int]
+    LAST_LABELLED_STEP_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_VOTES_FIELD_NUMBER: _ClassVar[int]
+    EARLIER_ROLLOUTS_FIELD_NUMBER: _ClassVar[int]
+    OWN_PROBABILITY_FIELD_NUMBER: _ClassVar[int]
+    SUMMARY_FIELD_NUMBER: _ClassVar[int]
     answer: str
     answer_key: str
     agreement: float
     same_key_right: int
     same_key_wrong: int
-    def __init__(self, answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., agreement: _Optional[float] = ..., same_key_right: _Optional[int] = ..., same_key_wrong: _Optional[int] = ...) -> None: ...
+    earlier_right: int
+    earlier_wrong: int
+    last_labelled_step: int
+    earlier_votes: int
+    earlier_rollouts: int
+    own_probability: float
+    summary: str
+    def __init__(self, answer: _Optional[str] = ..., answer_key: _Optional[str] = ..., agreement: _Optional[float] = ..., same_key_right: _Optional[int] = ..., same_key_wrong: _Optional[int] = ..., earlier_right: _Optional[int] = ..., earlier_wrong: _Optional[int] = ..., last_labelled_step: _Optional[int] = ..., earlier_votes: _Optional[int] = ..., earlier_rollouts: _Optional[int] = ..., own_probability: _Optional[float] = ..., summary: _Optional[str] = ...) -> None: ...
 
 class Prediction(_message.Message):
     __slots__ = ("reward", "probability", "status", "source", "explanation", "reason")

@@ -112,7 +112,10 @@ def test_score(client: Any, address: Address) -> None:
     scored = client.score(GROUPS, explain=True)
     assert (scored.model_version, scored.memory_version) == ("m-2", 9)
     first, second = scored.groups
-    said = Explanation("27", "27", 2 / 3, 1, 0)
+    said = Explanation(
+        "27", "27", 2 / 3, 1, 0, 1, 0, 12, 31, 40, 0.83,
+        "Labelled right at step 12; 31 of 40 earlier rollouts say the same.",
+    )  # fmt: skip
     assert first.rollouts == (
         Prediction(1.0, 0.8, "ok", "gnn", said),
         Prediction(0.0, 0.0, "ok", "label", said),

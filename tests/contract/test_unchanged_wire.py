@@ -27,6 +27,7 @@ ALONE = "A rollout that cannot be read is invalid, or not stored, alone, and its
 AGREEMENT = "Before a network is trained, rewards come from agreement, labels and history."
 PRUNE = "Texts of old rollouts can be removed, and the history of their queries stays."
 INPUTS = "Programs are compared only where the inputs were made by one version."
+EXPLAINED = "An explanation has what was known of its answer earlier, what the network says alone, and one sentence."
 PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
@@ -53,6 +54,15 @@ WANTED_IN_JSON: dict[str, str] = {
     "POST /verify 200 application/json": ALONE,
     "POST /verify 200.memreward_result.reason": ALONE,
     "POST /v1/rewards 200.groups[].rollouts[].source": AGREEMENT,
+    "POST /v1/rewards body.explain description": EXPLAINED,
+    "POST /v1/rewards 200 application/json": EXPLAINED,
+    "POST /v1/rewards 200.groups[].rollouts[].explanation.earlier_right": EXPLAINED,
+    "POST /v1/rewards 200.groups[].rollouts[].explanation.earlier_wrong": EXPLAINED,
+    "POST /v1/rewards 200.groups[].rollouts[].explanation.last_labelled_step": EXPLAINED,
+    "POST /v1/rewards 200.groups[].rollouts[].explanation.earlier_votes": EXPLAINED,
+    "POST /v1/rewards 200.groups[].rollouts[].explanation.earlier_rollouts": EXPLAINED,
+    "POST /v1/rewards 200.groups[].rollouts[].explanation.own_probability": EXPLAINED,
+    "POST /v1/rewards 200.groups[].rollouts[].explanation.summary": EXPLAINED,
     "POST /v1/rollouts 200.source": AGREEMENT,
     "POST /verify 200.memreward_result.source": AGREEMENT,
     "POST /v1/prune*": PRUNE,
@@ -80,6 +90,13 @@ WANTED_IN_MESSAGES: dict[str, str] = {
     "DomainTrust.interval": AUDIT,
     "DomainTrust.audited": AUDIT,
     "DomainTrust.too_few": AUDIT,
+    "Explanation.earlier_right": EXPLAINED,
+    "Explanation.earlier_wrong": EXPLAINED,
+    "Explanation.last_labelled_step": EXPLAINED,
+    "Explanation.earlier_votes": EXPLAINED,
+    "Explanation.earlier_rollouts": EXPLAINED,
+    "Explanation.own_probability": EXPLAINED,
+    "Explanation.summary": EXPLAINED,
     "Prediction.reason": ALONE,
     "SubmitRolloutResponse.reason": ALONE,
     "RefusedRollout*": ALONE,

@@ -101,7 +101,7 @@ def rewards_view(group: PredictedGroup, *, explain: bool = False) -> Group:
             number(rollout.label),
         ]
         table.add_row(*map(Text, cells + (_explanation_cells(explanation) if explain else [])))
-    return Group(Text(clip(group.query.query, 240)), table)
+    return Group(Text(clip(group.query.query, 240)), table, *map(Text, _reasons(group)))
 
 
 def write_predictions(path: Path, groups: Iterable[PredictedGroup]) -> list[PredictedGroup]:
@@ -153,6 +153,13 @@ def number(value: float | None) -> str:
     if value is None:
         return "-"
     return f"{value:.0f}" if value in (0, 1) else f"{value:.2f}"
+
+
+def _reasons(group: PredictedGroup) -> list[str]:
+    """Why the rewards are what they are: a line for each answer and what is true of it."""
+    explanations = [prediction.explanation for prediction in group.scored.rollouts if prediction.explanation]
+    reasons = [(clip(each.answer, 24) or "no answer", each.summary) for each in explanations if each.summary]
+    return [f"{answer}: {why}" for answer, why in dict.fromkeys(reasons)]
 
 
 def _explanation_cells(explanation: Explanation | None) -> list[str]:

@@ -91,7 +91,7 @@ class ScoreRequest(Record):
 
     groups: Sequence[Group]
     explain: bool | None = None
-    """Say for each rollout what its group says about it."""
+    """Say for each rollout what speaks for its reward and against it, in numbers and in one sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,14 +112,32 @@ class Neighbors(Record):
 
 @dataclass(frozen=True, slots=True)
 class Explanation(Record):
-    """What the group says about a rollout, before the network weighs it: its final answer as extracted, the share of
-    the group with the same answer key, in (0, 1], and the labels known for siblings with that key."""
+    """Why a rollout got its reward: its final answer as extracted, and what speaks for that answer and against it. The
+    label of the rollout itself is none of it.
+
+    agreement is the share of the group with the same answer key, in (0, 1]; the labels known for siblings with that key
+    are same_key_right and same_key_wrong.
+    """
 
     answer: str
     answer_key: str
     agreement: float
     same_key_right: int
     same_key_wrong: int
+    earlier_right: int | None = None
+    """Labels that said right of this answer when the query came earlier."""
+    earlier_wrong: int | None = None
+    """Labels that said wrong of it."""
+    last_labelled_step: int | None = None
+    """The training step of the newest of these labels, where one has a step."""
+    earlier_votes: int | None = None
+    """Stored rollouts of the query that gave this answer."""
+    earlier_rollouts: int | None = None
+    """Stored rollouts of the query that gave any answer that can be compared with it."""
+    own_probability: float | None = None
+    """What the network says where no label is known; before one is trained, what agreement says."""
+    summary: str | None = None
+    """All of it in one sentence, for people; its words may change."""
 
 
 @dataclass(frozen=True, slots=True)

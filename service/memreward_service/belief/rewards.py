@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from memreward_proto.records import Explanation, Prediction, Rollout, Source, Status
+from memreward_proto.records import Prediction, Rollout, Source, Status
 from memreward_service.belief.posterior import GroupBelief
 from memreward_service.groups.batch import ParsedGroup
 from memreward_service.settings import Settings
 
 
 def rewards_of(
-    group: ParsedGroup, belief: GroupBelief, source: Source, known: bool, explain: bool, settings: Settings
+    group: ParsedGroup, belief: GroupBelief, source: Source, known: bool, settings: Settings
 ) -> tuple[Prediction, ...]:
     """One prediction a rollout, in order; `source` says what predicted.
 
@@ -19,39 +19,19 @@ def rewards_of(
     labels = [rollout.label for rollout in group.rollouts]
     unknown = not known and not belief.evidence(labels).any()
     return tuple(
-        _prediction(rollout, value, _explanation(group, index) if explain else None, source, unknown, settings)
-        for index, (rollout, value) in enumerate(zip(group.rollouts, belief.probability(labels).tolist(), strict=True))
+        _prediction(rollout, value, source, unknown, settings)
+        for rollout, value in zip(group.rollouts, belief.probability(labels).tolist(), strict=True)
     )
 
 
-def _prediction(
-    rollout: Rollout, probability: float, explanation: Explanation | None, source: Source, unknown: bool,
-    settings: Settings,
-) -> Prediction:  # fmt: skip
+def _prediction(rollout: Rollout, probability: float, source: Source, unknown: bool, settings: Settings) -> Prediction:
     """A known label is its own reward. A blank response is invalid: nothing was answered that could be right."""
     if rollout.label is not None:
-        return Prediction(rollout.label, rollout.label, Status.OK, Source.LABEL, explanation)
+        return Prediction(rollout.label, rollout.label, Status.OK, Source.LABEL)
     if not rollout.response.strip():
-        return Prediction(None, None, Status.INVALID, None, explanation)
+        return Prediction(None, None, Status.INVALID, None)
     if unknown or abs(probability - settings.threshold) < settings.abstain_margin:
-        return Prediction(None, probability, Status.ABSTAIN, None, explanation)
+        return Prediction(None, probability, Status.ABSTAIN, None)
     soft = settings.reward_mode == "soft"
     reward = probability if soft else float(probability >= settings.threshold)
-    return Prediction(reward, probability, Status.OK, source, explanation)
-
-
-def _explanation(group: ParsedGroup, index: int) -> Explanation:
-    parsed, key = group.parsed[index], group.parsed[index].answer_key
-    same = [
-        place
-        for place, other in enumerate(group.parsed)
-        if place == index or (key is not None and other.answer_key == key)
-    ]
-    labels = [label for place in same if place != index and (label := group.rollouts[place].label) is not None]
-    return Explanation(
-        answer=parsed.answer,
-        answer_key=key or "",
-        agreement=len(same) / len(group.parsed),
-        same_key_right=sum(label >= 0.5 for label in labels),
-        same_key_wrong=sum(label < 0.5 for label in labels),
-    )
+    return Prediction(reward, probability, Status.OK, source)

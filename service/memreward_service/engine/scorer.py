@@ -21,11 +21,14 @@ from memreward_proto.errors import Internal
 from memreward_proto.records import Domain, Group, Neighbor, Prediction, Scored, ScoredGroup, Source, filled
 from memreward_service.arrays import Vectors
 from memreward_service.batching import Batcher
+from memreward_service.belief.conflicts import LabelConflict, label_conflicts
+from memreward_service.belief.explanation import with_explanations
 from memreward_service.belief.posterior import GroupBelief, agreement_probability, belief_about
 from memreward_service.belief.rewards import rewards_of
 from memreward_service.embedding.embedder import Embedder
+from memreward_service.engine.label_warnings import LabelWarnings
 from memreward_service.groups.batch import ParsedGroup, group_batch, parse_groups
-from memreward_service.groups.history import past_votes
+from memreward_service.groups.history import QueryHistory, past_votes
 from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory, NearQuery
 from memreward_service.network.graph import experience_graph
@@ -55,15 +58,25 @@ class Question:
 @dataclass(frozen=True, slots=True)
 class Reply:
     """The answer to one question, for each group: predictions, attached memory queries, and what was believed before
-    any label of the group."""
+    any label of the group. `conflicts` are those of the labels of all groups."""
 
     model_version: str
     memory_version: int
     predictions: tuple[tuple[Prediction, ...], ...]
     near: tuple[tuple[NearQuery, ...], ...]
     beliefs: tuple[GroupBelief, ...]
+    conflicts: tuple[LabelConflict, ...] = ()
     parsed: tuple[ParsedGroup, ...] = ()
     """The groups as they were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What is said of one group."""
+
+    predictions: tuple[Prediction, ...]
+    belief: GroupBelief
+    conflicts: tuple[LabelConflict, ...]
 
 
 class Scorer:
@@ -75,6 +88,7 @@ class Scorer:
         self._follower = follower
         self._compute = compute
         self._settings = settings
+        self._warnings = LabelWarnings()
         self._batcher: Batcher[Question, Reply] = Batcher(
             self._replies, settings.max_batch_rollouts, lambda question: question.rollouts
         )
@@ -84,12 +98,12 @@ class Scorer:
         closed."""
         parsed = await asyncio.to_thread(_parsed, groups)
         if self._follower.serving is None:
-            reply = await asyncio.to_thread(
-                agreement_reply, parsed, self._follower.memory, self._settings, explain, step
-            )
+            memory = self._follower.memory
+            reply = await asyncio.to_thread(agreement_reply, parsed, memory, self._settings, explain, step)
         else:
             vectors = await self._embedder.embed([text for group in parsed for text in group.texts])
             reply = await self._batcher.submit(Question(parsed, vectors, explain, step))
+        self._warnings.note(reply.conflicts)
         return replace(reply, parsed=parsed)
 
     async def close(self) -> None:
@@ -134,16 +148,17 @@ def reply_to(questions: Sequence[Question], model: ServingModel, memory: Memory,
     for question in questions:
         places = slice(group_at, group_at + len(question.groups))
         group_at = places.stop
-        beliefs, scored = [], []
+        answered = []
         for group, found, history in zip(question.groups, near[places], histories[places], strict=True):
             rows = slice(row, row + len(group.rollouts))
             row = rows.stop
-            belief = belief_about(group, probability[rows], history, question.step, settings.label_noise)
-            beliefs.append(belief)
             known = bool(found) or len(group.rollouts) > 1
-            scored.append(rewards_of(group, belief, Source.GNN, known, question.explain, settings))
-        near_groups = tuple(map(tuple, near[places]))
-        replies.append(Reply(model.version, memory.version, tuple(scored), near_groups, tuple(beliefs)))
+            answered.append(
+                _answered(
+                    group, probability[rows], history, Source.GNN, known, question.explain, question.step, settings
+                )
+            )
+        replies.append(_reply(model.version, memory, answered, tuple(map(tuple, near[places]))))
     return replies
 
 
@@ -151,15 +166,39 @@ def agreement_reply(
     groups: Sequence[ParsedGroup], memory: Memory, settings: Settings, explain: bool, step: int | None
 ) -> Reply:
     """Predictions before a model is trained: from the agreement of each group, its labels and its history."""
-    beliefs = tuple(
-        belief_about(group, agreement_probability(group), memory.history(group.query), step, settings.label_noise)
+    answered = [
+        _answered(
+            group, agreement_probability(group), memory.history(group.query), Source.AGREEMENT,
+            len(group.rollouts) > 1, explain, step, settings,
+        )
         for group in groups
+    ]  # fmt: skip
+    return _reply(AGREEMENT, memory, answered, ((),) * len(groups))
+
+
+def _answered(
+    group: ParsedGroup, probability: Sequence[float], history: QueryHistory, source: Source, known: bool, explain: bool,
+    step: int | None, settings: Settings,
+) -> Answered:  # fmt: skip
+    """`probability` (n,): of each rollout by `source`, where no label is known; `known` as in `rewards_of`."""
+    belief = belief_about(group, probability, history, step, settings.label_noise)
+    predictions = rewards_of(group, belief, source, known, settings)
+    if explain:
+        predictions = with_explanations(group, predictions, belief, history, step, source, known)
+    return Answered(predictions, belief, label_conflicts(group, history, step))
+
+
+def _reply(
+    version: str, memory: Memory, answered: Sequence[Answered], near: tuple[tuple[NearQuery, ...], ...]
+) -> Reply:
+    return Reply(
+        version,
+        memory.version,
+        tuple(each.predictions for each in answered),
+        near,
+        tuple(each.belief for each in answered),
+        tuple(conflict for each in answered for conflict in each.conflicts),
     )
-    scored = tuple(
-        rewards_of(group, belief, Source.AGREEMENT, len(group.rollouts) > 1, explain, settings)
-        for group, belief in zip(groups, beliefs, strict=True)
-    )
-    return Reply(AGREEMENT, memory.version, scored, ((),) * len(groups), beliefs)
 
 
 def scored_groups(groups: Sequence[Group], reply: Reply, texts: Mapping[str, str]) -> Scored:

@@ -46,29 +46,45 @@ def history_of(group: ParsedGroup, step: int | None = None) -> QueryHistory:
     return bounded(_answer(group, key, places, step) for key, places in votes.items())
 
 
-def past_evidence(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, float]:
-    """Answer key -> right labels less wrong ones that it got earlier, for the keys of `group` and for all others.
+@dataclass(frozen=True, slots=True)
+class EarlierAnswer:
+    """What became of one answer before a group came: rollouts that gave it, and its labels."""
+
+    votes: int = 0
+    labels: tuple[PastLabel, ...] = ()
+
+
+def earlier_answers(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, EarlierAnswer]:
+    """Answer key -> what became of it, for the keys of `group` and for all others.
 
     A label of the group itself is left out: that of a stored rollout with the response and the `step` of one of them,
     and one that stands beside its response in the group, where it counts already.
     """
-    if not any(answer.labels for answer in history):
-        return {}
-    comparable = _comparable(history, group)
     every = {response_digest(rollout.response) for rollout in group.rollouts}
     known = {response_digest(rollout.response) for rollout in group.rollouts if rollout.label is not None}
     now = _keys_now(history, group)
-    evidence: dict[str, float] = {}
-    for answer in comparable:
-        earlier = [
-            2 * label.label - 1
+    found: dict[str, EarlierAnswer] = {}
+    for answer in _comparable(history, group):
+        labels = tuple(
+            label
             for label in answer.labels
             if label.response not in known and not (label.response in every and _same_step(label.step, step))
-        ]
-        if earlier:
-            for key in now.get(answer.key, (answer.key,)):
-                evidence[key] = evidence.get(key, 0.0) + sum(earlier)
-    return evidence
+        )
+        for key in now.get(answer.key, (answer.key,)):
+            before = found.get(key, EarlierAnswer())
+            found[key] = EarlierAnswer(before.votes + answer.votes, before.labels + labels)
+    return found
+
+
+def past_evidence(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, float]:
+    """Answer key -> right labels less wrong ones that it got earlier, as in `earlier_answers`."""
+    if not any(answer.labels for answer in history):
+        return {}
+    return {
+        key: sum(2 * label.label - 1 for label in earlier.labels)
+        for key, earlier in earlier_answers(history, group, step).items()
+        if earlier.labels
+    }
 
 
 def past_votes(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, int]:

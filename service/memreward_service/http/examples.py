@@ -53,6 +53,14 @@ SCORED = {
                         "agreement": 0.67,
                         "same_key_right": 1,
                         "same_key_wrong": 0,
+                        "earlier_right": 0,
+                        "earlier_wrong": 0,
+                        "last_labelled_step": None,
+                        "earlier_votes": 5,
+                        "earlier_rollouts": 8,
+                        "own_probability": 0.83,
+                        "summary": "Labelled right in its group; 5 of 8 earlier rollouts say the same; "
+                        "2 of 3 of its group agree; network 0.83.",
                     },
                 }
             ],

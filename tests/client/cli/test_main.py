@@ -203,6 +203,8 @@ def test_rewards_with_labels_count_no_label_as_a_prediction(
     assert engine.scored[0][0].rollouts[0].label == 1.0
     assert "predicted rewards say" not in done.out
     assert "0.67" in done.out
+    why = "27: Labelled right at step 12; 31 of 40 earlier rollouts say the same."
+    assert done.out.count(why) == len(engine.scored[0]), "once for all rollouts of which it is true"
 
 
 def test_an_export_is_what_ingest_reads(

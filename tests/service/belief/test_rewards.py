@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from memreward_proto.records import Domain, Explanation, Prediction, Query, Rollout, Source, Status
+from memreward_proto.records import Domain, Prediction, Query, Rollout, Source, Status
 from memreward_service.arrays import Floats
 from memreward_service.belief.posterior import GroupBelief
 from memreward_service.belief.rewards import rewards_of
@@ -31,7 +31,7 @@ class Believed(GroupBelief):
 
 
 def rewarded(rollouts: list[Rollout], probability: list[float], **settings: Any) -> tuple[Prediction, ...]:
-    return rewards_of(group_of(rollouts), Believed(probability), Source.GNN, True, False, Settings(**settings))
+    return rewards_of(group_of(rollouts), Believed(probability), Source.GNN, True, Settings(**settings))
 
 
 def group_of(rollouts: list[Rollout]) -> ParsedGroup:
@@ -71,32 +71,10 @@ def test_a_label_is_its_own_reward_whatever_the_network_says() -> None:
     assert found == tuple(Prediction(label, label, Status.OK, Source.LABEL) for label in (0.25, 1.0, 0.0))
 
 
-def test_an_explanation_counts_the_labels_of_those_who_agree() -> None:
-    group = group_of(
-        [
-            Rollout("a", answer="Seven", label=0.5),
-            Rollout("b", answer="seven.", label=0.0),
-            Rollout("c", answer="SEVEN"),
-            Rollout("d", answer="eight", label=1.0),
-            Rollout("e", answer="", answer_key=""),
-        ]
-    )
-    explained = rewards_of(group, Believed([0.5] * 5), Source.GNN, True, True, Settings())
-    found = [prediction.explanation for prediction in explained]
-    share = pytest.approx(0.6)
-    assert found == [
-        Explanation("Seven", "seven", share, same_key_right=0, same_key_wrong=1),
-        Explanation("seven.", "seven", share, same_key_right=1, same_key_wrong=0),
-        Explanation("SEVEN", "seven", share, same_key_right=1, same_key_wrong=1),
-        Explanation("eight", "eight", pytest.approx(0.2), same_key_right=0, same_key_wrong=0),
-        Explanation("", "", pytest.approx(0.2), same_key_right=0, same_key_wrong=0),
-    ]
-
-
 @pytest.mark.parametrize(
     ("known", "evidence", "status"), [(False, 0.0, "abstain"), (False, 1.0, "ok"), (True, 0.0, "ok")]
 )
 def test_with_nothing_to_go_by_it_abstains(known: bool, evidence: float, status: str) -> None:
-    (found,) = rewards_of(group_of([Rollout("4")]), Believed([0.09], evidence), Source.GNN, known, False, Settings())
+    (found,) = rewards_of(group_of([Rollout("4")]), Believed([0.09], evidence), Source.GNN, known, Settings())
     assert (found.status, found.probability) == (status, 0.09)
     assert (found.reward is None) == (status == "abstain")

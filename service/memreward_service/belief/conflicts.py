@@ -1,0 +1,64 @@
+"""Labels that contradict each other, or everything else: one failed format check, say. They are weighed as all labels
+are (posterior.py), but somebody should look at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from memreward_proto.records import filled
+from memreward_service.belief.tallies import RIGHT, AnswerTally, tallies_of
+from memreward_service.groups.batch import ParsedGroup
+from memreward_service.groups.history import EarlierAnswer, QueryHistory, earlier_answers
+
+LARGE = 0.75
+"""The share of a group, and of the stored rollouts of its query, that is a large majority."""
+SUPPORTERS = 4
+"""Rollouts that a majority must have, now and before, to speak against a label."""
+
+
+class ConflictKind(StrEnum):
+    """What a label of an answer stands against."""
+
+    LABELS = "labels"
+    """Other labels of the same answer."""
+    MAJORITY = "majority"
+    """A large majority of the group and of the stored rollouts, where it is the only label and says wrong."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelConflict:
+    """An answer of a query whose labels should be looked at."""
+
+    query_id: str
+    answer_key: str
+    kind: ConflictKind
+
+
+def conflict_of(tally: AnswerTally) -> ConflictKind | None:
+    """What is wrong with the labels of one answer, if anything."""
+    if tally.every_right and tally.every_wrong:
+        return ConflictKind.LABELS
+    if tally.every_wrong == 1 and not tally.every_right and _supported(tally):
+        return ConflictKind.MAJORITY
+    return None
+
+
+def label_conflicts(group: ParsedGroup, history: QueryHistory, step: int | None) -> tuple[LabelConflict, ...]:
+    """Those of the answers that the group gives."""
+    labels = [rollout.label for rollout in group.rollouts]
+    labels += [label.label for answer in history for label in answer.labels]
+    if not any(label is not None and label < RIGHT for label in labels):
+        return ()
+    earlier: Mapping[str, EarlierAnswer] = earlier_answers(history, group, step)
+    return tuple(
+        LabelConflict(filled(group.query.id), key, kind)
+        for key, tally in tallies_of(group, earlier).items()
+        if isinstance(key, str) and tally.agreeing and (kind := conflict_of(tally)) is not None
+    )
+
+
+def _supported(tally: AnswerTally) -> bool:
+    shares = (tally.agreeing, tally.group), (tally.earlier_votes, tally.earlier_rollouts)
+    return all(votes >= max(SUPPORTERS, LARGE * rollouts) for votes, rollouts in shares)
