@@ -13,7 +13,8 @@ from memreward_service.groups.batch import ParsedGroup
 from memreward_service.groups.history import EarlierAnswer, QueryHistory, earlier_answers
 
 LARGE = 0.75
-"""The share of a group, and of the stored rollouts of its query, that is a large majority."""
+"""The share of a group, and of the stored rollouts of its query, that is a large majority. On half of the queries, of
+100 answers of gsm8k with such a majority one is wrong, and of 168 of commonsenseqa 12."""
 SUPPORTERS = 4
 """Rollouts that a majority must have, now and before, to speak against a label."""
 

@@ -11,10 +11,12 @@ import pytest
 from memreward_proto.errors import Internal
 from memreward_proto.records import Domain, Group, Neighbor, Query, Rollout, Source
 from memreward_service.belief.calibration import Calibration
+from memreward_service.belief.conflicts import ConflictKind
 from memreward_service.belief.posterior import LABEL_NOISE, agreement_probability, belief_about
 from memreward_service.engine.scorer import (
     Question,
     Reply,
+    agreement_reply,
     named,
     reply_to,
 )  # fmt: skip
@@ -42,13 +44,17 @@ NEW = [unlabelled(synthetic_group(100 + i, size)) for i, size in enumerate((1, 5
 
 
 def memory_of(groups: list[Group]) -> Memory:
-    memory = Memory(DIMENSION, "hash", "store", 1000, use_gpu=False)
+    memory = empty_memory()
     batch = batch_of(groups)
     states = states_of(MODEL.trained, batch)
     histories = [history_of(parsed(group)) for group in groups]
     memory.put([group.query for group in groups], batch.query_vectors.numpy(), states, histories)
     memory.version = 3
     return memory
+
+
+def empty_memory() -> Memory:
+    return Memory(DIMENSION, "hash", "store", 1000, use_gpu=False)
 
 
 def question(*groups: Group, explain: bool = False) -> Question:
@@ -192,3 +198,40 @@ def test_programs_that_were_run_exclude_each_other_and_agree_in_part() -> None:
     belief = belief_about(group, [0.4] * 4)
     assert belief.votes.tolist() == [2, 1, 1]
     assert belief.key_probability([1.0, None, None, None]) == pytest.approx([1.0, 0.0, 0.0], abs=0.01)
+
+
+def test_an_explanation_has_the_past_of_the_query_and_what_the_network_says() -> None:
+    memory, group = memory_of(STORED), STORED[5]
+    new = Group(group.query, (Rollout(f"Anew: {group.rollouts[0].response}"), Rollout("-1")), "new")
+    reply = reply_to([question(new, explain=True)], MODEL, memory, Settings())[0]
+    why = [prediction.explanation for prediction in reply.predictions[0]]
+    stored = parsed(group)
+    same = [reading.answer_key == stored.parsed[0].answer_key for reading in stored.parsed]
+    labels = [rollout.label for rollout, alike in zip(group.rollouts, same, strict=True) if alike]
+    first, other = why
+    assert first is not None
+    assert other is not None
+    assert (first.earlier_votes, first.earlier_rollouts) == (sum(same), len(same))
+    assert (first.earlier_right, first.earlier_wrong) == (labels.count(1.0), labels.count(0.0))
+    assert (other.earlier_votes, other.earlier_right, other.earlier_wrong) == (0, 0, 0)
+    assert first.own_probability == pytest.approx(float(reply.beliefs[0].own[0]))
+    assert str(first.summary).endswith(f"network {first.own_probability:.2f}.")
+
+
+def test_labels_that_contradict_each_other_are_answered_beside_the_predictions() -> None:
+    memory, group = memory_of(STORED), STORED[5]
+    response = f"Anew: {group.rollouts[0].response}"
+    against = Rollout(response, label=1.0 - (group.rollouts[0].label or 0.0))
+    other = NEW[3]
+    reply = reply_to([question(other, Group(group.query, (against, Rollout("-1")), "new"))], MODEL, memory, Settings())
+    (found,) = reply[0].conflicts
+    assert (found.query_id, found.kind) == ("q5", ConflictKind.LABELS)
+    assert reply_to([question(other, unlabelled(group))], MODEL, memory, Settings())[0].conflicts == ()
+
+
+def test_conflicts_are_found_before_a_model_is_trained_too() -> None:
+    rollouts = tuple(Rollout(f"By way {number}: the answer is 4.", label=float(number)) for number in range(2))
+    reply = agreement_reply(
+        [parsed(Group(Query("2+2?", "q", Domain.MATH), rollouts, "g"))], empty_memory(), Settings(), False, 1
+    )
+    assert [found.kind for found in reply.conflicts] == [ConflictKind.LABELS]

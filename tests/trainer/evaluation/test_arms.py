@@ -70,6 +70,6 @@ def test_chance_spends_all_and_the_planner_no_more_than_the_budget(labels: int) 
 
 def test_the_arms_have_names_for_a_table() -> None:
     assert list(ARMS) == [
-        "label planner", "planner, no network", "majority, then second", "advantage gap", "entropy", "random labels",
+        "label planner", "planner, no network", "majority, then next", "advantage gap", "entropy", "random labels",
         "oracle",
     ]  # fmt: skip

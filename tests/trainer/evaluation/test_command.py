@@ -70,6 +70,8 @@ def test_the_planner_spends_the_same_labels_better_than_chance(
     assert all(share <= 128 / 640 for share in spent.values())
     right = {method: figures["right"]["mean"] for method, figures in mean.items()}
     assert right["label planner"] > right["random labels"] + 0.02
+    alone = {method: figures["right_without_network"]["mean"] for method, figures in mean.items()}
+    assert max(alone, key=lambda method: alone[method]) == "oracle"
     assert "labels" in capsys.readouterr().out
 
 

@@ -2,7 +2,8 @@
 
 An arm only says which labels to ask for. What follows is the same for all: the engine gets them, is trained on them,
 and predicts the other rewards. What counts is how many of all rewards are right: labels that were spent well make
-others right too.
+others right too. Beside it stands how many are right by agreement and these labels alone: a network that learns only
+from labels that were asked for where most is in doubt learns that few rollouts are right.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from memreward_trainer.evaluation.planned_labels import (
     known_labels,
     paid,
     plan_labels,
+    rewarded,
     spend,
 )
 
@@ -105,7 +107,7 @@ PLANNER = "label planner"
 ARMS: dict[str, Chooser] = {
     PLANNER: planned,
     "planner, no network": planned_without_network,
-    "majority, then second": partial(by_rule, majority_then_second),
+    "majority, then next": partial(by_rule, majority_then_second),
     "advantage gap": partial(by_rule, corrective_advantage_gap),
     "entropy": partial(by_rule, entropy),
     "random labels": at_random,
@@ -130,7 +132,9 @@ def _figures(budget: Budget, choose: Chooser, progress: Progress) -> dict[str, f
     predicted = engine_probabilities(
         paid(budget.queries, known), budget.encoder, budget.seed, budget.epochs, lambda share: progress((1 + share) / 2)
     )
-    return figures(budget.queries, Spending(known, asyncio.run(predicted)))
+    alone = figures(budget.queries, rewarded(budget.queries, by_agreement(budget.queries), known))
+    found = figures(budget.queries, Spending(known, asyncio.run(predicted)))
+    return found | {"right_without_network": alone["right"]}
 
 
 def _reached(progress: Progress, place: int, share: float) -> None:

@@ -25,9 +25,9 @@ from memreward_trainer.evaluation.planned_labels import (
     Known,
     Spending,
     figures,
-    known_labels,
     paid,
     plan_labels,
+    rewarded,
     spend,
 )
 from memreward_trainer.evaluation.splits import flat
@@ -130,8 +130,8 @@ async def _many(
 def _epoch(
     queries: Sequence[Experience], ours: tuple[list[GroupBelief], Known], without: tuple[list[GroupBelief], Known]
 ) -> Epoch:
-    with_memory = figures(queries, _rewarded(queries, *ours))
-    alone = figures(queries, _rewarded(queries, *without))
+    with_memory = figures(queries, rewarded(queries, *ours))
+    alone = figures(queries, rewarded(queries, *without))
     return Epoch(
         with_memory["labels_spent"], with_memory["right"], with_memory["false_positive_rate"],
         alone["labels_spent"], alone["right"],
@@ -170,7 +170,7 @@ async def _beliefs(engine: Engine, asked: Sequence[Experience], step: int | None
 
 
 def _spent(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share: float) -> Spending:
-    return _rewarded(queries, beliefs, _asked_for(queries, beliefs, share))
+    return rewarded(queries, beliefs, _asked_for(queries, beliefs, share))
 
 
 def _asked_for(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share: float) -> Known:
@@ -178,11 +178,3 @@ def _asked_for(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], sh
     known = [[False] * len(query.rollouts) for query in queries]
     spend(queries, beliefs, known, round(share * sum(len(query.rollouts) for query in queries)), least_gain=LEAST_PRICE)
     return known
-
-
-def _rewarded(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], known: Known) -> Spending:
-    probability = [
-        belief.probability(known_labels(query, seen)).tolist()
-        for belief, query, seen in zip(beliefs, queries, known, strict=True)
-    ]
-    return Spending(known, flat(probability))

@@ -92,6 +92,15 @@ def spend(
     return asked
 
 
+def rewarded(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], known: Known) -> Spending:
+    """What `beliefs` say once the labels are known."""
+    probability = [
+        belief.probability(known_labels(experience, seen)).tolist()
+        for belief, experience, seen in zip(beliefs, queries, known, strict=True)
+    ]
+    return Spending(known, flat(probability))
+
+
 def paid(queries: Sequence[Experience], known: Known) -> Split:
     """What `known` labels make: memory and the asked groups have the labels that are known."""
     memory = tuple(only_labels(experience, seen) for experience, seen in zip(queries, known, strict=True))

@@ -43,13 +43,13 @@ COMPARED = Kind(
 PLANNED = Kind(
     {
         "right": "right",
+        "right_without_network": "no network",
         "false_positive_rate": "FPR",
         "false_negative_rate": "FNR",
-        "auc": "AUC",
         "labels_spent": "labels",
     },
-    "right, FPR and FNR: rewards of all rollouts, labelled ones included; AUC: of those without a label; labels: "
-    "spent. The planner stops where no label is expected to change a reward.",
+    "right, FPR and FNR: rewards of all rollouts, labelled ones included; no network: right by agreement and the same "
+    "labels alone; labels: spent. All but random labels stop where no label is worth asking for.",
     "right",
     "rewards right",
 )
@@ -72,8 +72,15 @@ TRUSTED = Kind(
 
 TWO_EPOCHS = replace(
     PLANNED,
-    caption="right, FPR and FNR: rewards of all rollouts of the second epoch, labelled ones included; labels: spent "
-    "in it. The first epoch has the better half of the policies, the second the others.",
+    columns={
+        "right": "right",
+        "false_positive_rate": "FPR",
+        "false_negative_rate": "FNR",
+        "auc": "AUC",
+        "labels_spent": "labels",
+    },
+    caption="right, FPR and FNR: rewards of all rollouts of the second epoch, labelled ones included; AUC: of those "
+    "without a label; labels: spent in it. The first epoch has the better half of the policies, the second the others.",
 )
 
 
