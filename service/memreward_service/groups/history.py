@@ -48,10 +48,12 @@ def history_of(group: ParsedGroup, step: int | None = None) -> QueryHistory:
 
 @dataclass(frozen=True, slots=True)
 class EarlierAnswer:
-    """What became of one answer before a group came: rollouts that gave it, and its labels."""
+    """What became of one answer before a group came: rollouts that gave it, and its labels. `own_votes`: whether some
+    of these rollouts may be those of the group itself, stored before it was asked about."""
 
     votes: int = 0
     labels: tuple[PastLabel, ...] = ()
+    own_votes: bool = False
 
 
 def earlier_answers(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, EarlierAnswer]:
@@ -72,7 +74,8 @@ def earlier_answers(history: QueryHistory, group: ParsedGroup, step: int | None)
         )
         for key in now.get(answer.key, (answer.key,)):
             before = found.get(key, EarlierAnswer())
-            found[key] = EarlierAnswer(before.votes + answer.votes, before.labels + labels)
+            own = before.own_votes or answer.last_step is None or step is None or answer.last_step >= step
+            found[key] = EarlierAnswer(before.votes + answer.votes, before.labels + labels, own)
     return found
 
 

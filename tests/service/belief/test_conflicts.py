@@ -27,6 +27,8 @@ LARGE = AnswerTally(8, 6, wrong=1, earlier_votes=12, earlier_rollouts=16)
         (AnswerTally(8, 5, wrong=1, earlier_votes=12, earlier_rollouts=16), None),
         (AnswerTally(8, 6, wrong=1, earlier_votes=11, earlier_rollouts=16), None),
         (AnswerTally(8, 8, wrong=1), None),
+        (AnswerTally(8, 8, wrong=1, earlier_votes=8, earlier_rollouts=8, own_votes=True), None),
+        (AnswerTally(8, 8, wrong=1, earlier_votes=15, earlier_rollouts=16, own_votes=True), ConflictKind.MAJORITY),
         (AnswerTally(3, 3, wrong=1, earlier_votes=12, earlier_rollouts=16), None),
         (AnswerTally(8, 8, earlier_votes=16, earlier_rollouts=16), None),
     ],
@@ -58,8 +60,17 @@ def test_one_failed_format_check_is_found_in_the_group_and_afterwards() -> None:
     assert label_conflicts(parse_group(QUERY, votes), after, 2) == expected
 
 
+def test_a_group_that_was_stored_before_it_is_asked_about_is_not_its_own_past() -> None:
+    rollouts = [(f"try {number}: \\boxed{{7}}", 0.0 if number == 0 else None) for number in range(8)]
+    again = parse_group(QUERY, [Rollout(text, label=label) for text, label in rollouts])
+    assert label_conflicts(again, stored(*rollouts), None) == ()
+    assert label_conflicts(again, stored(*rollouts), 1) == ()
+    (later,) = label_conflicts(again, stored(*rollouts), 2)
+    assert later.kind is ConflictKind.MAJORITY
+
+
 def test_the_same_label_sent_and_stored_is_one_label() -> None:
     history = stored(("\\boxed{7}", 0.0), *[(f"try {number}: \\boxed{{7}}", None) for number in range(8)])
     votes = [Rollout(f"now {number}: \\boxed{{7}}") for number in range(7)]
-    (found,) = label_conflicts(parse_group(QUERY, [*votes, Rollout("\\boxed{7}", label=0.0)]), history, 1)
+    (found,) = label_conflicts(parse_group(QUERY, [*votes, Rollout("\\boxed{7}", label=0.0)]), history, 2)
     assert found.kind is ConflictKind.MAJORITY
