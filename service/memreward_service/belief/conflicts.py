@@ -3,14 +3,14 @@ are (posterior.py), but somebody should look at them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
 from memreward_proto.records import filled
 from memreward_service.belief.tallies import RIGHT, AnswerTally, tallies_of
 from memreward_service.groups.batch import ParsedGroup
-from memreward_service.groups.history import EarlierAnswer, QueryHistory, earlier_answers
+from memreward_service.groups.history import QueryHistory, earlier_answers
 
 LARGE = 0.75
 """The share of a group, and of the stored rollouts of its query, that is a large majority. On half of the queries, of
@@ -48,15 +48,28 @@ def conflict_of(tally: AnswerTally) -> ConflictKind | None:
 
 def label_conflicts(group: ParsedGroup, history: QueryHistory, step: int | None) -> tuple[LabelConflict, ...]:
     """Those of the answers that the group gives."""
-    labels = [rollout.label for rollout in group.rollouts]
-    labels += [label.label for answer in history for label in answer.labels]
-    if not any(label is not None and label < RIGHT for label in labels):
+    if not _may_be(group, history):
         return ()
-    earlier: Mapping[str, EarlierAnswer] = earlier_answers(history, group, step)
+    earlier = earlier_answers(history, group, step)
     return tuple(
         LabelConflict(filled(group.query.id), key, kind)
         for key, tally in tallies_of(group, earlier).items()
         if isinstance(key, str) and tally.agreeing and (kind := conflict_of(tally)) is not None
+    )
+
+
+def _may_be(group: ParsedGroup, history: QueryHistory) -> bool:
+    """A quick look: whether an answer has labels of both kinds, or wrong ones against a large majority of the group."""
+    votes = Counter(reading.answer_key for reading in group.parsed)
+    labels: dict[str, list[float]] = {answer.key: [label.label for label in answer.labels] for answer in history}
+    for reading, rollout in zip(group.parsed, group.rollouts, strict=True):
+        if reading.answer_key is not None and rollout.label is not None:
+            labels.setdefault(reading.answer_key, []).append(rollout.label)
+    programs = any(answer.behaviour is not None for answer in history)  # earlier ones may have other keys now
+    return any(
+        min(known) < RIGHT and (programs or max(known) >= RIGHT or votes[key] >= LARGE * len(group.rollouts))
+        for key, known in labels.items()
+        if known and (programs or key in votes)
     )
 
 

@@ -74,3 +74,15 @@ def test_the_same_label_sent_and_stored_is_one_label() -> None:
     votes = [Rollout(f"now {number}: \\boxed{{7}}") for number in range(7)]
     (found,) = label_conflicts(parse_group(QUERY, [*votes, Rollout("\\boxed{7}", label=0.0)]), history, 2)
     assert found.kind is ConflictKind.MAJORITY
+
+
+def test_programs_whose_labels_contradict_each_other_are_found_beside_other_programs() -> None:
+    query, did, other = Query("Write f.", "c", Domain.CODE), (("v1", "v2", "v3"),), (("v1", "v8", "v9"),)
+    first = [
+        StoredRollout("f = 1", label=0.0, behaviour=did, step=1),
+        StoredRollout("f = 2", label=1.0, behaviour=other, step=1),
+    ]
+    history = history_of(parse_group(query, first))
+    group = parse_group(query, [Rollout("g = 1", label=1.0, behaviour=did), Rollout("g = 2", behaviour=other)])
+    (found,) = label_conflicts(group, history, 2)
+    assert (found.answer_key, found.kind) == (group.parsed[0].answer_key, ConflictKind.LABELS)
