@@ -14,6 +14,7 @@ from memreward_trainer.evaluation.arms import (
     Budget,
     Chooser,
     at_random,
+    by_oracle,
     by_rule,
     planned_without_network,
 )
@@ -60,6 +61,10 @@ def test_the_oracle_spends_only_where_a_reward_is_wrong() -> None:
     spent = places(chosen(partial(by_rule, oracle), 12))
     assert {query for query, _ in spent} == {1}
     assert len(spent) == 1
+    assert places(chosen(by_oracle, 1)) == spent
+    more = places(chosen(by_oracle, 5))
+    assert len(more) == 5, "and what is left by chance"
+    assert more > spent
 
 
 @pytest.mark.parametrize("labels", [0, 1, 5])

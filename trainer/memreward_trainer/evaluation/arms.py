@@ -103,6 +103,18 @@ def by_rule(rule: Rule, budget: Budget, _progress: Progress) -> Known:
     return known
 
 
+def by_oracle(budget: Budget, progress: Progress) -> Known:
+    """The labels that put most rewards right, by the truth. The others go to rollouts by chance: a network that saw
+    only groups whose majority is wrong would learn that majorities are wrong."""
+    known = by_rule(oracle, budget, progress)
+    unknown = [(place, index) for place, part in enumerate(known) for index, seen in enumerate(part) if not seen]
+    unspent = budget.labels - (sum(map(len, known)) - len(unknown))
+    for chosen in np.random.default_rng(budget.seed).permutation(len(unknown))[:unspent]:
+        place, index = unknown[chosen]
+        known[place][index] = True
+    return known
+
+
 PLANNER = "label planner"
 ARMS: dict[str, Chooser] = {
     PLANNER: planned,
@@ -111,7 +123,7 @@ ARMS: dict[str, Chooser] = {
     "advantage gap": partial(by_rule, corrective_advantage_gap),
     "entropy": partial(by_rule, entropy),
     "random labels": at_random,
-    "oracle": partial(by_rule, oracle),
+    "oracle": by_oracle,
 }
 
 

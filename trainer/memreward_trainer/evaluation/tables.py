@@ -49,7 +49,7 @@ PLANNED = Kind(
         "labels_spent": "labels",
     },
     "right, FPR and FNR: rewards of all rollouts, labelled ones included; no network: right by agreement and the same "
-    "labels alone; labels: spent. All but random labels stop where no label is worth asking for.",
+    "labels alone; labels: spent. The planner and the rules stop where no label is worth asking for.",
     "right",
     "rewards right",
 )
