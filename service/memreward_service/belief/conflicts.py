@@ -74,9 +74,6 @@ def _may_be(group: ParsedGroup, history: QueryHistory) -> bool:
 
 
 def _supported(tally: AnswerTally) -> bool:
-    """Whether a large majority gives the answer, now and before. Where stored rollouts may be those of the group, only
-    the others count as before."""
-    now = tally.agreeing, tally.group
-    own = now if tally.own_votes else (0, 0)
-    before = tally.earlier_votes - own[0], tally.earlier_rollouts - own[1]
-    return all(votes >= max(SUPPORTERS, LARGE * rollouts) for votes, rollouts in (now, before))
+    """Whether a large majority gives the answer, now and before."""
+    shares = (tally.agreeing, tally.group), (tally.earlier_votes, tally.earlier_rollouts)
+    return all(votes >= max(SUPPORTERS, LARGE * rollouts) for votes, rollouts in shares)

@@ -15,7 +15,7 @@ RIGHT = 0.5
 @dataclass(frozen=True, slots=True)
 class AnswerTally:
     """One answer. `agreeing` of the `group` rollouts give it, `right` and `wrong` are the labels of these.
-    `earlier_votes` of `earlier_rollouts` stored rollouts gave it; `own_votes`: some of these may be the group's."""
+    `earlier_votes` of `earlier_rollouts` rollouts of other groups gave it."""
 
     group: int
     agreeing: int = 0
@@ -26,7 +26,6 @@ class AnswerTally:
     last_labelled_step: int | None = None
     earlier_votes: int = 0
     earlier_rollouts: int = 0
-    own_votes: bool = False
 
     @property
     def every_right(self) -> int:
@@ -79,5 +78,4 @@ def _from_before(group: int, answer: EarlierAnswer, rollouts: int) -> AnswerTall
         last_labelled_step=max((label.step for label in answer.labels if label.step is not None), default=None),
         earlier_votes=answer.votes,
         earlier_rollouts=rollouts,
-        own_votes=answer.own_votes,
     )

@@ -12,6 +12,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from memreward_proto.records import Domain, Rollout, StoredRollout
 from memreward_service.answers.templates.responses import response_text
@@ -32,7 +33,7 @@ from memreward_service.groups.past_answers import (
 )
 
 __all__ = [
-    "MOST_ANSWERS", "MOST_LABELS", "PastAnswer", "PastBehaviour", "PastLabel", "PastVotes", "QueryHistory", "from_json",
+    "MOST_ANSWERS", "MOST_LABELS", "EarlierAnswer", "PastAnswer", "PastBehaviour", "PastLabel", "PastVotes", "QueryHistory", "from_json",
     "history_of", "merged", "past_evidence", "past_votes", "response_digest", "to_json",
 ]  # fmt: skip
 
@@ -48,22 +49,30 @@ def history_of(group: ParsedGroup, step: int | None = None) -> QueryHistory:
 
 @dataclass(frozen=True, slots=True)
 class EarlierAnswer:
-    """What became of one answer before a group came: rollouts that gave it, and its labels. `own_votes`: whether some
-    of these rollouts may be those of the group itself, stored before it was asked about."""
+    """What became of one answer before a group came: rollouts of other groups that gave it, and its labels."""
 
     votes: int = 0
     labels: tuple[PastLabel, ...] = ()
-    own_votes: bool = False
+
+    @property
+    def evidence(self) -> float:
+        """Right labels less wrong ones."""
+        return sum(2 * label.label - 1 for label in self.labels)
 
 
 def earlier_answers(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, EarlierAnswer]:
     """Answer key -> what became of it, for the keys of `group` and for all others.
 
     A label of the group itself is left out: that of a stored rollout with the response and the `step` of one of them,
-    and one that stands beside its response in the group, where it counts already.
+    and one that stands beside its response in the group, where it counts already. So are votes of `step`; and where the
+    one or the other step is not known, votes of a group that has the newest response of an answer, for it is a stored
+    one then.
     """
+    if not history:
+        return {}
     every = {response_digest(rollout.response) for rollout in group.rollouts}
     known = {response_digest(rollout.response) for rollout in group.rollouts if rollout.label is not None}
+    is_stored = any(answer.newest in every for answer in history)
     now = _keys_now(history, group)
     found: dict[str, EarlierAnswer] = {}
     for answer in _comparable(history, group):
@@ -72,43 +81,31 @@ def earlier_answers(history: QueryHistory, group: ParsedGroup, step: int | None)
             for label in answer.labels
             if label.response not in known and not (label.response in every and _same_step(label.step, step))
         )
+        votes = _votes(answer, step, is_stored)
         for key in now.get(answer.key, (answer.key,)):
             before = found.get(key, EarlierAnswer())
-            own = before.own_votes or answer.last_step is None or step is None or answer.last_step >= step
-            found[key] = EarlierAnswer(before.votes + answer.votes, before.labels + labels, own)
+            found[key] = EarlierAnswer(before.votes + votes, before.labels + labels)
     return found
 
 
 def past_evidence(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, float]:
-    """Answer key -> right labels less wrong ones that it got earlier, as in `earlier_answers`."""
-    if not any(answer.labels for answer in history):
-        return {}
-    return {
-        key: sum(2 * label.label - 1 for label in earlier.labels)
-        for key, earlier in earlier_answers(history, group, step).items()
-        if earlier.labels
-    }
+    """Answer key -> right labels less wrong ones that it got earlier, where it got any."""
+    earlier = earlier_answers(history, group, step)
+    return {key: answer.evidence for key, answer in earlier.items() if answer.labels}
 
 
 def past_votes(history: QueryHistory, group: ParsedGroup, step: int | None) -> dict[str, int]:
-    """Answer key -> rollouts of other groups of the query that gave it, for the keys of `group` and for all others.
+    """Answer key -> rollouts of other groups that gave it, where any did."""
+    return {key: answer.votes for key, answer in earlier_answers(history, group, step).items() if answer.votes}
 
-    Votes of `step` are those of the group itself. Where the one or the other step is not known, the group is a stored
-    one if it has the newest response of an answer, and such votes do not count.
-    """
-    stored = {answer.newest for answer in history}
-    is_stored = any(response_digest(rollout.response) in stored for rollout in group.rollouts)
-    now = _keys_now(history, group)
-    votes: dict[str, int] = {}
-    for answer in _comparable(history, group):
-        (key, *_) = now.get(answer.key, (answer.key,))
-        counted = 0 if is_stored else answer.votes - sum(cell.votes for cell in answer.by_step if cell.step is not None)
-        for cell in answer.by_step:
-            if cell.step is not None and (not is_stored if step is None else _other_step(cell, step)):
-                counted += cell.votes
-        if counted:
-            votes[key] = votes.get(key, 0) + counted
-    return votes
+
+def _votes(answer: PastAnswer, step: int | None, is_stored: bool) -> int:
+    """Rollouts that gave the answer, without those of a group of `step`, which may be stored already."""
+    unsure = answer.votes - sum(cell.votes for cell in answer.by_step if cell.step is not None)
+    if step is None:
+        return 0 if is_stored else answer.votes
+    other = sum(cell.votes for cell in answer.by_step if _other_step(cell, step))
+    return other if is_stored else other + unsure
 
 
 def _other_step(cell: PastVotes, step: int) -> bool:

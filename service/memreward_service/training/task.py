@@ -88,7 +88,7 @@ def as_served(batch: GroupBatch) -> GroupBatch:
     labels = torch.bincount(place[batch.known], minlength=steps.shape[1])
     most = torch.zeros(batch.groups, dtype=torch.int64).scatter_reduce(0, steps[0], labels, "amax")
     best = labels == most[steps[0]]
-    first = torch.full((batch.groups,), batch.step.max() + 1).scatter_reduce(0, steps[0][best], steps[1][best], "amin")[
-        batch.group
-    ]
+    first = torch.full((batch.groups,), int(batch.step.max()) + 1).scatter_reduce(
+        0, steps[0][best], steps[1][best], "amin"
+    )[batch.group]
     return batch.keep(batch.step == first, batch.step < first)

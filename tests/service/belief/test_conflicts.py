@@ -27,8 +27,6 @@ LARGE = AnswerTally(8, 6, wrong=1, earlier_votes=12, earlier_rollouts=16)
         (AnswerTally(8, 5, wrong=1, earlier_votes=12, earlier_rollouts=16), None),
         (AnswerTally(8, 6, wrong=1, earlier_votes=11, earlier_rollouts=16), None),
         (AnswerTally(8, 8, wrong=1), None),
-        (AnswerTally(8, 8, wrong=1, earlier_votes=8, earlier_rollouts=8, own_votes=True), None),
-        (AnswerTally(8, 8, wrong=1, earlier_votes=15, earlier_rollouts=16, own_votes=True), ConflictKind.MAJORITY),
         (AnswerTally(3, 3, wrong=1, earlier_votes=12, earlier_rollouts=16), None),
         (AnswerTally(8, 8, earlier_votes=16, earlier_rollouts=16), None),
     ],
