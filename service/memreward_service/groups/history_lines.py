@@ -40,20 +40,26 @@ def _answer(
     names: list[str], key: str, votes: int, first: int | None, last: int | None, labels: list[list[Any]],
     by_step: list[list[Any]], newest: str | None, did: list[Any] | None = None,
 ) -> PastAnswer:  # fmt: skip
-    def named(number: int | None) -> str | None:
-        return None if number is None else names[number]
-
-    def label(value: float, response: str, step: int | None = None, source: int | None = None) -> PastLabel:
-        return PastLabel(float(value), response, step, named(source))
-
-    def cell(votes: int, step: int | None = None, policy: int | None = None, summed: bool | None = None) -> PastVotes:
-        return PastVotes(step, named(policy), votes, bool(summed))
-
-    behaviour = None if did is None else PastBehaviour(did[0], tuple(did[1].split(" ")), named(did[2]))
     return PastAnswer(
-        key, votes, first, last, tuple(label(*one) for one in labels), behaviour, tuple(cell(*one) for one in by_step),
+        key,
+        votes,
+        first,
+        last,
+        tuple([PastLabel(float(x[0]), x[1], _at(x, 2), _name(names, x, 3)) for x in labels]),
+        None if did is None else PastBehaviour(did[0], tuple(did[1].split(" ")), _name(names, did, 2)),
+        tuple([PastVotes(_at(x, 1), _name(names, x, 2), x[0], len(x) > 3) for x in by_step]),
         newest,
-    )  # fmt: skip
+    )
+
+
+def _at(values: list[Any], place: int) -> int | None:
+    """What was not left out."""
+    return values[place] if len(values) > place else None
+
+
+def _name(names: list[str], values: list[Any], place: int) -> str | None:
+    number = values[place] if len(values) > place else None
+    return None if number is None else names[number]
 
 
 def _number(value: float) -> float | int:

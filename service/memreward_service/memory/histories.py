@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from functools import reduce
+from functools import lru_cache, reduce
 from itertools import islice
 from typing import NamedTuple
 
 from memreward_proto.records import Query, filled
 from memreward_service.groups.history import QueryHistory, from_json, merged, to_json
 from memreward_service.store import KeptHistory, is_derived, text_identity
+
+READ = 1024
+"""Histories that are kept as they were read: those of a step are asked for several times."""
+_read = lru_cache(READ)(from_json)
 
 Block = tuple[list[str], list[str], list[str | None], list[str]]
 """Ids, identities, data sets and lines of some queries: a line of a snapshot."""
@@ -55,8 +59,7 @@ class Histories:
 
     def of(self, query: Query) -> QueryHistory:
         """What became of the answers of a query; nothing for one that is not known."""
-        lines = [self._known[key].line for key in self.ids_of(query)]
-        return reduce(merged, map(from_json, lines), ()) if lines else ()
+        return reduce(merged, (_read(self._known[key].line) for key in self.ids_of(query)), ())
 
     def ids_of(self, query: Query) -> Sequence[str]:
         """The ids under which the query is known, that under which more is to be kept first.
