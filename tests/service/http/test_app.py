@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from fake_engine import FakeEngine
 from memreward_proto.errors import ERROR_TABLE, Overloaded
-from memreward_proto.records import LabelPlan, LabelSpending, RolloutReward, Scored
+from memreward_proto.records import LabelPlan, LabelSpending, PruneReport, RolloutReward, Scored
 from memreward_service.engine.engine import Engine
 from memreward_service.error_objects import ErrorReply
 from memreward_service.http.app import application
@@ -25,6 +25,8 @@ from memreward_service.http.examples import (
     LABEL_SPENDING,
     LABELS,
     PLANNED_LABELS,
+    PRUNE,
+    PRUNED,
     REWARDS,
     ROLLOUT,
     ROLLOUT_ANSWERS,
@@ -255,7 +257,7 @@ async def test_openapi_shows_bodies_that_work_and_every_error(http: httpx.AsyncC
     assert set(shown) - own == {"/get_reward", "/rm", "/verify", "/aggregate_metrics"}
     assert {path: shown[path] for path in own} == {
         "/v1/rewards": REWARDS, "/v1/rollouts": ROLLOUT, "/v1/experience": EXPERIENCE,
-        "/v1/label-plan": LABEL_PLAN, "/v1/labels": LABELS, "/v1/training": TRAINING,
+        "/v1/label-plan": LABEL_PLAN, "/v1/labels": LABELS, "/v1/training": TRAINING, "/v1/prune": PRUNE,
     }  # fmt: skip
     for path in shown:
         answer = await http.post(path, json=shown[path])
@@ -268,6 +270,7 @@ async def test_openapi_shows_bodies_that_work_and_every_error(http: httpx.AsyncC
     assert (ROLLOUT_REQUESTED["status"], ROLLOUT_REQUESTED["reward"]) == ("label_requested", None)
     TypeAdapter(LabelSpending).validate_json(json.dumps(LABEL_SPENDING))
     TypeAdapter(LabelPlan).validate_json(json.dumps(PLANNED_LABELS))
+    TypeAdapter(PruneReport).validate_json(json.dumps(PRUNED))
 
     responses = page["paths"]["/v1/rewards"]["post"]["responses"]
     assert set(responses["503"]["content"]["application/json"]["examples"]) == {
