@@ -50,7 +50,8 @@ def bounded(answers: Iterable[PastAnswer]) -> QueryHistory:
     ranked = sorted(answers, key=lambda answer: (-len(answer.labels), -answer.votes, -(answer.last_step or 0)))
     ranked = ranked[:MOST_ANSWERS]
     kept = _newest_labels(ranked, MOST_LABELS)
-    kept = [*kept[:MOST_BEHAVIOURS], *(replace(answer, behaviour=None) for answer in kept[MOST_BEHAVIOURS:])]
+    first, others = kept[:MOST_BEHAVIOURS], kept[MOST_BEHAVIOURS:]
+    kept = [*first, *(replace(answer, behaviour=None, newest=None) for answer in others)]
     while len(to_json(tuple(kept)).encode("utf-8", "surrogatepass")) > MOST_BYTES:
         kept = _smaller(kept)
     return tuple(kept)

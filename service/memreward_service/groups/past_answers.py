@@ -10,7 +10,8 @@ MOST_ANSWERS = 32
 MOST_LABELS = 64
 """Labels of one query that are kept: the newest of every answer."""
 MOST_BEHAVIOURS = 8
-"""Answers of one query whose program is kept by what it did, to be compared with new programs."""
+"""Answers of one query of which more is kept: what their program did, to be compared with new programs, and a digest of
+their newest response."""
 KEY_CHARACTERS = 48
 BEGINNING = 20
 """Answer keys of more characters are kept as so many of their first ones and a digest."""
@@ -54,7 +55,7 @@ class PastBehaviour:
 @dataclass(frozen=True, slots=True)
 class PastAnswer:
     """One answer key of a query, as its rollouts gave it: `votes` in all, and by step and policy. `newest`: a digest of
-    the response that gave it last."""
+    the response that gave it last, for the first MOST_BEHAVIOURS answers."""
 
     key: str
     votes: int

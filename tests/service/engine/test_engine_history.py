@@ -127,7 +127,7 @@ STORED_QUERIES = range(24)
 async def test_what_is_predicted_is_no_label(start: StartEngine) -> None:
     engine = await start()
     answers = await submitted(engine, group(LATER).rollouts, 1)
-    assert any(answer.reward == 1.0 for answer in answers)
+    assert all(answer.reward is not None for answer in answers)
     await until(lambda: bool(history(engine)))
     assert labels_of(history(engine)) == set()
     assert votes_of(history(engine)) == {"9": 3, "4": 1}
