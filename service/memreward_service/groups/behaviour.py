@@ -25,7 +25,7 @@ LIKELY_SHARE = 0.3
 LATE_SHARE = 1 / 3
 """A program that runs out of time on more of its inputs than this has failed."""
 
-VALUE, NOTHING = "v", "n"
+VALUE, NOTHING, RAISED = "v", "n", "x"
 LATE = ("t", "s", "e")
 RETURNS = (VALUE, NOTHING)
 
@@ -119,5 +119,7 @@ def _runs(outcomes: Sequence[str]) -> bool:
 
 
 def _key(version: str | None, place: int, row: Sequence[str]) -> str:
-    content = [place, *row] if version is None else [version, place, *row]
+    """Which exception a program raises does not count: a query seldom says it, and right programs differ in it."""
+    told = [RAISED if outcome.startswith(RAISED) else outcome for outcome in row]
+    content = [place, *told] if version is None else [version, place, *told]
     return f"does:{hashlib.sha256(json.dumps(content).encode()).hexdigest()[:20]}"

@@ -61,7 +61,8 @@ def test_a_history_is_small_and_reads_back_equal() -> None:
     history = stored(
         *many, *[(f"it is {number % 3} {number}, so \\boxed{{{number % 3}}}", 1.0, 1) for number in range(200)]
     )
-    assert len(history) == MOST_ANSWERS
+    assert MOST_ANSWERS - 2 <= len(history) <= MOST_ANSWERS
+    assert len(to_json(history)) <= 2048
     assert sum(len(answer.labels) for answer in history) == MOST_LABELS
     assert from_json(to_json(history)) == history
     usual = stored(
