@@ -323,3 +323,17 @@ def test_texts_made_like_an_example_have_its_shape() -> None:
         assert (count, len(values.split()), len(word)) == ("3", 3, 2)
         assert all(1 <= int(value) <= 50 for value in values.split())
     assert script_inputs("Input:\n3\n4 50 6\nab\nOutput:\n1") == [texts]
+
+
+async def test_the_body_of_the_function_alone_behaves_as_the_whole_program() -> None:
+    body = "return max(numbers)"
+    whole, joined = await behaviours("def largest(numbers):\n    return max(numbers)", body)
+    assert whole is not None
+    assert whole == joined
+    assert await behaviours(body, query="Write largest.") == [None]
+
+
+def test_which_exception_a_program_raises_makes_no_other_key() -> None:
+    index, value, none = ((("v1", raised, "v3"),) for raised in ("xIndexError", "xValueError", "n"))
+    keys = [one.key for one in compared([index, value, none]) if one is not None]
+    assert keys[0] == keys[1] != keys[2]

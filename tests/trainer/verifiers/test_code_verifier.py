@@ -492,3 +492,13 @@ async def test_a_response_of_several_blocks_is_one_program() -> None:
     for query in (QUERY, "Write a function double(x)."):
         told = await verifier.verify(Attempt(query, response, "code", tests=(ASSERTIONS,)))
         assert told.ruling is Ruling.RIGHT
+
+
+@pytest.mark.parametrize("response", ["    return 2 * x", "return 2 * x", "```python\nreturn 2 * x\n```"])
+async def test_the_body_of_the_function_alone_is_run(response: str) -> None:
+    verifier, tests = CodeVerifier(LocalSandbox()), ("assert double(2) == 4",)
+    for query, wanted in (("def double(x):\n", Ruling.RIGHT), ("Write double.", Ruling.CANNOT_SAY)):
+        found = await verifier.verify(Attempt(query, response, "code", tests=tests))
+        assert found.ruling is wanted, found.reason
+    found = await verifier.verify(Attempt("def double(x):\n", "return x", "code", tests=tests))
+    assert found.ruling is Ruling.WRONG

@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from memreward_service.answers.programs import asked, reads_input
+from memreward_service.answers.programs import asked, is_body, reads_input
 from memreward_trainer.behaviour import inputs as behaviour_inputs
 from memreward_trainer.behaviour import scripts as behaviour_scripts
 from memreward_trainer.behaviour import values as behaviour_values
@@ -62,10 +62,13 @@ async def rollout_behaviour(
 ) -> Behaviour | None:
     """What the program of `response` (or the program `answer`, where it is known) does on inputs made from `query`.
 
-    None where nothing could be found out: there is no function to call, or the machine gave the program no time.
+    None where nothing could be found out: there is no function to call, only a body that fits no signature, or the
+    machine gave the program no time.
     Raises SandboxUnavailable.
     """
     program = program_reading(query, response, answer).answer
+    if is_body(program):
+        return None
     code = query_code(query)
     if not code.asked:
         code = _defined(program, query, code.given)

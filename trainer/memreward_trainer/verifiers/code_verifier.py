@@ -62,6 +62,8 @@ class CodeVerifier:
             return wrong("the response has no program")
         if found.language not in ("", "python"):
             return cannot_say(f"the program is in {found.language}, and only Python is run")
+        if programs.is_body(found.answer):
+            return cannot_say("the response has the body of a function that fits no signature in its query")
         try:
             tests = read_tests(attempt.tests)
         except NotUnderstood as error:

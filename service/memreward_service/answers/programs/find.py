@@ -8,6 +8,7 @@ from functools import lru_cache
 
 from memreward_service.answers.places.rules import FinalAnswer, Mark
 from memreward_service.answers.programs.asked import Asked, asked
+from memreward_service.answers.programs.bodies import joined
 from memreward_service.answers.programs.definitions import (
     defined_names,
     defines,
@@ -20,6 +21,9 @@ from memreward_service.answers.programs.unfenced import code_like, unfenced
 
 KEPT_CHARACTERS = 8_000
 """Responses up to this length are remembered with the program found in them."""
+
+JOINED = "body joined to the signature"
+"""The rule of a program that was answered as the body of a function alone."""
 
 Choice = Callable[[Sequence[Block], Asked], Block | None]
 
@@ -37,15 +41,23 @@ def program(text: str, query_text: str = "") -> FinalAnswer:
     """The program in `text`: the answer is its source, helpers and imports of other blocks before it; the whole text
     where nothing in it looks like a program."""
     found = _kept_program if len(text) <= KEPT_CHARACTERS else _program
-    return found(text, asked(query_text))
+    return found(text, asked(query_text), query_text)
 
 
-def _program(text: str, wanted: Asked) -> FinalAnswer:
+def _program(text: str, wanted: Asked, query_text: str) -> FinalAnswer:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     fenced = blocks(text)
+    plain = unfenced(text, fenced)
+    for name, pieces in (("fenced", _programs(fenced, wanted)), ("unfenced", plain)):
+        if (main := _defining(pieces, wanted)) is not None:
+            return _found(text, main, pieces, wanted, f"{name}: {RULES[0].name}")
+    # Of several runs of code each may be a part of one body: only a single one is joined.
+    whole = [] if fenced else [Block(text, "", 0)]
+    for pieces in (_programs(fenced, wanted), whole, plain if len(plain) == 1 else []):
+        if (body := joined(pieces, query_text)) is not None:
+            return FinalAnswer(text[: body[0].start].strip(), body[1], Mark.BOX, "python", JOINED)
     for name, candidates, rules in (
-        ("fenced", _programs(fenced, wanted), RULES[:1] if fenced else ()),
-        ("unfenced", unfenced(text, fenced), RULES[:1] if fenced else RULES),
+        ("unfenced", plain, () if fenced else RULES[1:]),
         ("fenced", _programs(fenced, wanted), FENCED_RULES[1:-1]),
         ("fenced", _uncalled(_programs(fenced, wanted), wanted), FENCED_RULES[-1:]),
         ("fenced", fenced, FENCED_RULES[-1:]),
