@@ -33,8 +33,8 @@ from memreward_service.groups.past_answers import (
 )
 
 __all__ = [
-    "MOST_ANSWERS", "MOST_LABELS", "EarlierAnswer", "PastAnswer", "PastBehaviour", "PastLabel", "PastVotes", "QueryHistory", "from_json",
-    "history_of", "merged", "past_evidence", "past_votes", "response_digest", "to_json",
+    "MOST_ANSWERS", "MOST_LABELS", "EarlierAnswer", "PastAnswer", "PastBehaviour", "PastLabel", "PastVotes",
+    "QueryHistory", "from_json", "history_of", "merged", "past_evidence", "past_votes", "response_digest", "to_json",
 ]  # fmt: skip
 
 
