@@ -450,7 +450,7 @@ class JobError(_message.Message):
     def __init__(self, code: _Optional[str] = ..., message: _Optional[str] = ...) -> None: ...
 
 class TrainingJob(_message.Message):
-    __slots__ = ("job_id", "status", "progress", "metrics", "model_version", "error")
+    __slots__ = ("job_id", "status", "progress", "metrics", "model_version", "error", "reason")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -464,13 +464,15 @@ class TrainingJob(_message.Message):
     METRICS_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
     ERROR_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
     job_id: str
     status: str
     progress: float
     metrics: _containers.ScalarMap[str, float]
     model_version: str
     error: JobError
-    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[str] = ..., progress: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ..., model_version: _Optional[str] = ..., error: _Optional[_Union[JobError, _Mapping]] = ...) -> None: ...
+    reason: str
+    def __init__(self, job_id: _Optional[str] = ..., status: _Optional[str] = ..., progress: _Optional[float] = ..., metrics: _Optional[_Mapping[str, float]] = ..., model_version: _Optional[str] = ..., error: _Optional[_Union[JobError, _Mapping]] = ..., reason: _Optional[str] = ...) -> None: ...
 
 class GetTrainingJobRequest(_message.Message):
     __slots__ = ("job_id",)
@@ -479,7 +481,7 @@ class GetTrainingJobRequest(_message.Message):
     def __init__(self, job_id: _Optional[str] = ...) -> None: ...
 
 class ModelInfo(_message.Message):
-    __slots__ = ("model_version", "created_at", "active", "memory_version", "training_queries", "training_labels", "metrics")
+    __slots__ = ("model_version", "created_at", "active", "memory_version", "training_queries", "training_labels", "metrics", "reason", "intervals")
     class MetricsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -494,6 +496,8 @@ class ModelInfo(_message.Message):
     TRAINING_QUERIES_FIELD_NUMBER: _ClassVar[int]
     TRAINING_LABELS_FIELD_NUMBER: _ClassVar[int]
     METRICS_FIELD_NUMBER: _ClassVar[int]
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    INTERVALS_FIELD_NUMBER: _ClassVar[int]
     model_version: str
     created_at: str
     active: bool
@@ -501,7 +505,9 @@ class ModelInfo(_message.Message):
     training_queries: int
     training_labels: int
     metrics: _containers.ScalarMap[str, float]
-    def __init__(self, model_version: _Optional[str] = ..., created_at: _Optional[str] = ..., active: bool = ..., memory_version: _Optional[int] = ..., training_queries: _Optional[int] = ..., training_labels: _Optional[int] = ..., metrics: _Optional[_Mapping[str, float]] = ...) -> None: ...
+    reason: str
+    intervals: TrustIntervals
+    def __init__(self, model_version: _Optional[str] = ..., created_at: _Optional[str] = ..., active: bool = ..., memory_version: _Optional[int] = ..., training_queries: _Optional[int] = ..., training_labels: _Optional[int] = ..., metrics: _Optional[_Mapping[str, float]] = ..., reason: _Optional[str] = ..., intervals: _Optional[_Union[TrustIntervals, _Mapping]] = ...) -> None: ...
 
 class ListModelsRequest(_message.Message):
     __slots__ = ()

@@ -104,6 +104,15 @@ class Settings(BaseSettings):
     """Epochs at most; a run ends early where held-out queries get no better."""
     training_queries: int = Field(20_000, ge=10)
     """The most recent labelled queries that a training run uses at most."""
+    retrain: bool = True
+    """Train by itself, the first network too, and take a model over where it is not worse; false: only where somebody
+    asks for it."""
+    retrain_labels: int = Field(300, ge=1)
+    """New labels from which it trains by itself, at least."""
+    retrain_growth: float = Field(0.5, ge=0)
+    """New labels from which it trains by itself, as a share of those at the last training, where that is more."""
+    retrain_seconds: float = Field(600.0, ge=0)
+    """Time between two trainings that it starts by itself, at least."""
     models_kept: int = Field(5, ge=2)
     """Model versions kept on disk and selectable."""
     seed: int = 0
@@ -134,7 +143,8 @@ class Settings(BaseSettings):
     """What trainers with a format of their own (/get_reward, /rm, /verify) get for a rollout that could not be scored
     (default: the error not_scored)."""
     torch_threads: int | None = Field(None, ge=1)
-    """Threads of one PyTorch operation in encoding and training (default: PyTorch's choice); scoring takes one."""
+    """Threads of one PyTorch operation in encoding and training (default: PyTorch's choice, and half of the processors
+    for training, which has a process of its own at the lowest priority); scoring takes one."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """Least severe log line that is written."""
 

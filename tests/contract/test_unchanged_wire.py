@@ -28,6 +28,7 @@ AGREEMENT = "Before a network is trained, rewards come from agreement, labels an
 PRUNE = "Texts of old rollouts can be removed, and the history of their queries stays."
 INPUTS = "Programs are compared only where the inputs were made by one version."
 EXPLAINED = "An explanation has what was known of its answer earlier, what the network says alone, and one sentence."
+TAKEN = "A new model is taken or refused for a reason, and its figures have intervals."
 PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
@@ -72,6 +73,12 @@ WANTED_IN_JSON: dict[str, str] = {
     "POST /v1/experience body.queries[].rollouts[].behaviour_version*": INPUTS,
     "GET /v1/experience 200.queries[].rollouts[].behaviour_version*": INPUTS,
     "GET /v1/queries/{query_id} 200.rollouts[].behaviour_version*": INPUTS,
+    "POST /v1/training 202.reason": TAKEN,
+    "GET /v1/training/{job_id} 200.reason": TAKEN,
+    "GET /v1/models 200.models[].reason": TAKEN,
+    "GET /v1/models 200.models[].intervals*": TAKEN,
+    "POST /v1/models/{model_version}/activate 200.reason": TAKEN,
+    "POST /v1/models/{model_version}/activate 200.intervals*": TAKEN,
     "POST /v1/experience 409 application/json": PLAIN,
     "POST /v1/rollouts 409 application/json": PLAIN,
     "POST /v1/rollouts body.step description": PLAIN,
@@ -105,6 +112,9 @@ WANTED_IN_MESSAGES: dict[str, str] = {
     "StoredRollout.behaviour_version": INPUTS,
     "Prune*": PRUNE,
     "RewardService.Prune": PRUNE,
+    "TrainingJob.reason": TAKEN,
+    "ModelInfo.reason": TAKEN,
+    "ModelInfo.intervals": TAKEN,
 }
 """The same for gRPC, as in "TrustReport.domains"."""
 

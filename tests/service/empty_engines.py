@@ -56,7 +56,8 @@ async def follows(engine: Engine, version: int) -> bool:
 
 
 async def ended(engine: Engine, job_id: str) -> JobStatus:
-    await until(lambda: engine.training_job(job_id).status in (JobStatus.SUCCEEDED, JobStatus.FAILED))
+    """How a job ended; its process takes some seconds to begin, on a busy machine many."""
+    await until(lambda: engine.training_job(job_id).status in (JobStatus.SUCCEEDED, JobStatus.FAILED), seconds=200)
     return engine.training_job(job_id).status
 
 

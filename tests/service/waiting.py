@@ -7,9 +7,9 @@ import inspect
 from collections.abc import Callable
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Return once `condition`, which may be asynchronous, holds; fail after half a minute."""
-    async with asyncio.timeout(30):
+async def until(condition: Callable[[], object], seconds: float = 30) -> None:
+    """Return once `condition`, which may be asynchronous, holds; fail after so many seconds."""
+    async with asyncio.timeout(seconds):
         while True:
             holds = condition()
             if await holds if inspect.isawaitable(holds) else holds:

@@ -32,6 +32,7 @@ def metrics_table(job: TrainingJob) -> Table:
     table.columns[1].justify = "right"
     for name, value in job.metrics.items():
         table.add_row(name, f"{value:.4g}")
+    table.caption = job.reason
     return table
 
 
@@ -47,4 +48,6 @@ def models_table(models: Sequence[ModelInfo]) -> Table:
         labels = str(model.training_labels)
         made = model.created_at[:16].replace("T", " ")
         table.add_row("active" if model.active else "", model.model_version, made, labels, *metrics)
+    reasons = [f"{model.model_version}: {model.reason}" for model in models if model.reason is not None]
+    table.caption = "\n".join(reasons) or None
     return table

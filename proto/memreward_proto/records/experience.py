@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from memreward_proto.records.labels import TrustIntervals
 from memreward_proto.records.record import Record
 from memreward_proto.records.rollouts import Query, Rollout
 
@@ -156,6 +157,8 @@ class TrainingJob(Record):
     metrics: dict[str, float] = field(default_factory=dict)
     model_version: str | None = None
     error: JobError | None = None
+    reason: str | None = None
+    """Whether the model was taken, and why; only where the job succeeded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +172,10 @@ class ModelInfo(Record):
     training_queries: int
     training_labels: int
     metrics: dict[str, float] = field(default_factory=dict)
+    reason: str | None = None
+    """Whether it was taken or refused when it was made, and why; null for models of older versions of the service."""
+    intervals: TrustIntervals | None = None
+    """Of the metrics, over groups drawn anew; null for models of older versions of the service."""
 
 
 @dataclass(frozen=True, slots=True)

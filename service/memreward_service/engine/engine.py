@@ -6,7 +6,8 @@ scored (scorer.py: the rooms memory, network, belief), compared with the labels 
 life of a rollout that is sent alone is `submit`: it waits for its group (the room rendezvous), which then goes the same
 way, and into the history of its query (answered_histories.py). The life of experience is `add_experience`: stored,
 answered, then taken into memory (memory/follower.py); the texts of old rollouts may be pruned (pruning.py).
-Labels are asked for by `plan_labels` (planning.py). training/jobs.py makes models; serving.py says which one answers.
+Labels are asked for by `plan_labels` (planning.py). training/jobs.py makes models, where somebody asks for it or
+training/retraining.py does; serving.py says which one answers.
 """
 
 from __future__ import annotations
@@ -72,6 +73,7 @@ from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 from memreward_service.training.jobs import TrainingJobs
 from memreward_service.training.registry import ModelRegistry
+from memreward_service.training.retraining import Retraining
 from memreward_service.trust.trust import Trust
 from memreward_service.trust.window import Drawn, answered_group
 
@@ -124,9 +126,10 @@ class Engine:
         )  # fmt: skip
         self._scorer = Scorer(self._embedder, self._follower, self._compute, self._settings)
         self._jobs = TrainingJobs(
-            self._settings, self._store, self._embedder, self._registry, self._follower, self._encoder.revision,
-            self._device,
+            self._settings, self._store, self._embedder, self._registry, self._follower, self._trust,
+            self._encoder.revision, self._device,
         )  # fmt: skip
+        self._retraining = Retraining(self._settings, self._store, self._registry, self._jobs, self._trust)
         self._serving = Serving(
             self._registry, self._follower, self._encoder.revision, self._device, self._settings.without_model
         )
@@ -143,6 +146,7 @@ class Engine:
         """Finish what was accepted, snapshot, stop the workers. A second time it does nothing."""
         if self._running:
             await self._serving.close()
+            await self._retraining.close()
             await self._rendezvous.close()
             await self._answered_histories.close()
             await self._pruning.close()

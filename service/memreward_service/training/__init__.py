@@ -3,4 +3,4 @@
 A model is served as soon as the memory has its states; an older version can be made active again.
 """
 
-__all__ = ["jobs", "registry"]
+__all__ = ["jobs", "registry", "retraining"]

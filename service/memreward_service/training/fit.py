@@ -65,6 +65,16 @@ class _Run:
     loss: float
 
 
+@dataclass(frozen=True, slots=True)
+class CrossFitted:
+    """A model that is ready to serve, the queries `chosen` (H,) that its runs held out, ascending, and the `logits` of
+    their rollouts by networks that did not see them."""
+
+    model: TrainedModel
+    chosen: Tensor
+    logits: Tensor
+
+
 def train_best(
     data: TrainingSet,
     rule: AttachRule,
@@ -76,7 +86,7 @@ def train_best(
     label_noise: float,
     device: torch.device | None = None,
     progress: Progress = lambda _: None,
-) -> TrainedModel:
+) -> CrossFitted:
     """The first of `seeds` runs that predicts its held-out queries better than their base rate does; where none does,
     the one that comes nearest. All of them calibrate it.
 
@@ -155,26 +165,28 @@ def _train(task: TrainingTask, epochs: int, seed: int, device: torch.device | No
 def _finished(
     network: RewardGNN, runs: Sequence[_Run], batch: GroupBatch, rule: AttachRule, threshold: float,
     label_noise: float,
-) -> TrainedModel:  # fmt: skip
+) -> CrossFitted:  # fmt: skip
     """Calibrate `network` by what the `runs` say of the queries that they held out, and measure what would be served
     of those."""
-    held_out, logits = _cross_fitted(runs, batch)
+    chosen, logits = _cross_fitted(runs, batch)
+    held_out = batch.select(chosen)
     hypotheses = AnswerHypotheses(held_out, label_noise)
     calibration = fit_calibration(hypotheses, logits.numpy())
     served = hypotheses.served_probability(calibration.probability(logits).numpy())
     known = held_out.known.numpy()
     label, group = held_out.label.double().numpy()[known], held_out.group.numpy()[known]
-    return TrainedModel(network, calibration, rule, reward_metrics(label, served[known], group, threshold))
+    metrics = reward_metrics(label, served[known], group, threshold)
+    return CrossFitted(TrainedModel(network, calibration, rule, metrics), chosen, logits)
 
 
-def _cross_fitted(runs: Sequence[_Run], batch: GroupBatch) -> tuple[GroupBatch, Tensor]:
+def _cross_fitted(runs: Sequence[_Run], batch: GroupBatch) -> tuple[Tensor, Tensor]:
     """The queries that a run held out, and the logits (N,) of their rollouts: the mean over the runs that did."""
     total, count = torch.zeros(len(batch.group), dtype=torch.float64), torch.zeros(len(batch.group))
     for run in runs:
         rows = torch.isin(batch.group, run.task.chosen)
         total[rows] += run.task.held_out_logits(run.network).double()
         count[rows] += 1
-    return batch.select(torch.unique(batch.group[count > 0])), (total / count)[count > 0]
+    return torch.unique(batch.group[count > 0]), (total / count)[count > 0]
 
 
 def _step_loss(network: RewardGNN, task: TrainingTask, chosen: Tensor, generator: torch.Generator) -> Tensor:

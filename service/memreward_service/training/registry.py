@@ -1,19 +1,21 @@
 """Trained models on disk: immutable versions, one of them active.
 
 A version is a folder with weights.safetensors and model.json. Its name is derived from their content, so equal
-training gives equal names. Folders appear by rename and the active version is a small file replaced by rename:
-a crash leaves the old state or the new one.
+training gives equal names. Beside them note.json says why it was taken or refused, and queries.json which queries it
+learned from. Folders appear by rename, and the active version is a small file replaced by rename, as a note is: a crash
+leaves the old state or the new one.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ import torch
 from safetensors.torch import load, save
 
 from memreward_proto.errors import Conflict, Internal, NotFound
-from memreward_proto.records import ModelInfo
+from memreward_proto.records import Interval, ModelInfo, TrustIntervals
 from memreward_service.belief.calibration import Calibration
 from memreward_service.network.attachment import AttachRule
 from memreward_service.network.gnn import ModelConfig, RewardGNN
@@ -43,6 +45,16 @@ class TrainingFacts:
     encoder: str
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What its training found of a model: the sentences that say why it was taken or refused, the intervals of its
+    metrics, and how many labels the store had then."""
+
+    reason: str
+    intervals: TrustIntervals
+    stored_labels: int
+
+
 class ModelRegistry:
     """The versions in one folder. Any thread may call it."""
 
@@ -52,9 +64,11 @@ class ModelRegistry:
         self._kept = kept
         folder.mkdir(parents=True, exist_ok=True)
 
-    def save(self, model: TrainedModel, facts: TrainingFacts) -> str:
-        """Write a model durably and return its version. It is not active yet. Raises Internal for one whose weights are
-        not finite."""
+    def save(
+        self, model: TrainedModel, facts: TrainingFacts, note: Note | None = None, learned: Sequence[str] = ()
+    ) -> str:
+        """Write a model durably and return its version. It is not active yet. `learned`: the ids of the queries that it
+        learned from. Raises Internal for one whose weights are not finite."""
         if not _is_finite(model):
             raise Internal("Training gave weights that are not finite numbers: no model was made of them.")
         weights = save(model.network.state_dict())
@@ -67,14 +81,22 @@ class ModelRegistry:
             "metrics": model.metrics,
         }
         version = _version_of(weights, card)
+        found = None if note is None else json.dumps(asdict(note)).encode()
         if not self._is_whole(version):
             made = self._folder / f".{version}.new"
             shutil.rmtree(made, ignore_errors=True)
             made.mkdir()
             _write(made / "weights.safetensors", weights)
             _write(made / "model.json", json.dumps(card, indent=2).encode())
+            _write(made / "queries.json", json.dumps(sorted(learned)).encode())
+            if found is not None:
+                _write(made / "note.json", found)
             shutil.rmtree(self._folder / version, ignore_errors=True)  # equal training gives a damaged one again
             made.rename(self._folder / version)
+        elif found is not None:  # equal training may find another reason
+            made = self._folder / version / ".note.new"
+            _write(made, found)
+            made.replace(self._folder / version / "note.json")
         return version
 
     def load(self, version: str) -> TrainedModel:
@@ -103,6 +125,31 @@ class ModelRegistry:
         """What `version` was trained on. Raises NotFound."""
         return TrainingFacts(**self._card(version)["training"])
 
+    @contextlib.contextmanager
+    def claimed(self) -> Iterator[bool]:
+        """Whether no other process has claimed this folder to train by itself; until the end of the block, or of this
+        process, none can."""
+        with (self._folder / ".training").open("wb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def learned(self, version: str) -> frozenset[str] | None:
+        """The ids of the queries that `version` learned from; None where it does not say."""
+        found = _json_of(self._folder / version / "queries.json")
+        return frozenset(map(str, found)) if isinstance(found, list) and found else None
+
+    def note(self, version: str) -> Note | None:
+        """What its training found of `version`; None where it does not say."""
+        found = _json_of(self._folder / version / "note.json")
+        if not isinstance(found, dict):
+            return None
+        ends = {name: None if each is None else Interval(**each) for name, each in found["intervals"].items()}
+        return Note(found["reason"], TrustIntervals(**ends), found["stored_labels"])
+
     def active(self) -> str | None:
         """The active version, None before the first."""
         path = self._folder / "active"
@@ -114,6 +161,10 @@ class ModelRegistry:
         made = self._folder / ".active.new"
         _write(made, version.encode())
         made.replace(self._folder / "active")
+        self.prune()
+
+    def prune(self) -> None:
+        """Drop the oldest versions beyond `kept`; the active one stays."""
         for info in self.infos()[self._kept :]:
             if not info.active:
                 dropped = self._folder / f".{info.model_version}.old"
@@ -126,6 +177,7 @@ class ModelRegistry:
         """What is known of `version`. Raises NotFound."""
         card = self._card(version)
         training = card["training"]
+        note = self.note(version)
         return ModelInfo(
             model_version=version,
             created_at=card["created_at"],
@@ -134,6 +186,8 @@ class ModelRegistry:
             training_queries=training["queries"],
             training_labels=training["labels"],
             metrics=card["metrics"],
+            reason=None if note is None else note.reason,
+            intervals=None if note is None else note.intervals,
         )
 
     def infos(self) -> list[ModelInfo]:
@@ -163,6 +217,14 @@ class ModelRegistry:
         except (NotFound, Conflict):
             return False
         return True
+
+
+def _json_of(path: Path) -> Any:
+    """The content of a file beside a model; None where it is not there or cannot be read."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
 
 
 def _version_of(weights: bytes, card: Mapping[str, Any]) -> str:

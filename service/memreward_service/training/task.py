@@ -82,8 +82,15 @@ def split(data: TrainingSet, rule: AttachRule, seed: int, fold: int) -> Training
 
 
 def as_served(batch: GroupBatch) -> GroupBatch:
-    """Stored queries as they were asked: of each the rollouts of one training step, that with most known labels (the
-    first of several), after those of the steps before it, which are its past."""
+    """Stored queries as they were asked: of each the `shown_rollouts`, after those of the steps before theirs, which are
+    its past."""
+    shown = shown_rollouts(batch)
+    of = torch.zeros(batch.groups, dtype=torch.int64).index_put_((batch.group[shown],), batch.step[shown])
+    return batch.keep(shown, batch.step < of[batch.group])
+
+
+def shown_rollouts(batch: GroupBatch) -> Tensor:
+    """(N,) bool: of each query the rollouts of one training step, that with most known labels (the first of several)."""
     steps, place = torch.unique(torch.stack([batch.group, batch.step]), dim=1, return_inverse=True)  # (2, S), (N,)
     labels = torch.bincount(place[batch.known], minlength=steps.shape[1])
     most = torch.zeros(batch.groups, dtype=torch.int64).scatter_reduce(0, steps[0], labels, "amax")
@@ -91,4 +98,4 @@ def as_served(batch: GroupBatch) -> GroupBatch:
     first = torch.full((batch.groups,), int(batch.step.max()) + 1).scatter_reduce(
         0, steps[0][best], steps[1][best], "amin"
     )[batch.group]
-    return batch.keep(batch.step == first, batch.step < first)
+    return batch.step == first

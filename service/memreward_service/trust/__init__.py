@@ -1,3 +1,3 @@
 """How good the rewards are, measured on labels."""
 
-__all__ = ["figures", "trust", "window"]
+__all__ = ["estimate", "figures", "trust", "window"]

@@ -26,7 +26,7 @@ from scipy.stats import beta, norm, t
 
 from memreward_service.arrays import Floats
 from memreward_service.settings import Settings
-from memreward_service.trust.figures import Figure, Measured, rows_of
+from memreward_service.trust.figures import Figure, Measured, Rows, rows_of
 
 LEVEL = 0.95
 """How often an interval holds the truth, over audits drawn anew."""
@@ -75,6 +75,21 @@ def estimated(figure: Measured, audit: Audit, predicted: Floats, settings: Setti
     if (moved < 0).any() and met_all(audit, moved < 0) >= TAIL:
         high = 1.0
     return Estimate(value, low, high)
+
+
+def measured(
+    figure: Measured, right: Floats, probability: Floats, group: NDArray[np.int64], threshold: float
+) -> Estimate | None:
+    """Of (n,) rollouts whose labels are all known, which stand for no others than those of groups drawn like theirs;
+    None where the figure is not defined."""
+    decided = np.ones(len(right), dtype=np.bool_)
+    rows = Rows(probability >= threshold, decided, np.unique(probability, return_inverse=True)[1].astype(np.int64))
+    found = figure(rows, right, 1 - right)
+    if found is None:
+        return None
+    audit = Audit(right, probability, np.ones(len(right)), group, np.zeros(len(right)))
+    low, high = interval(found.value, _size(found.value, found, audit, 0.0), _groups(found, audit))
+    return Estimate(found.value, low, high)
 
 
 def masses(audit: Audit, predicted: Floats, power: float) -> tuple[Floats, Floats]:

@@ -22,12 +22,15 @@ from memreward_proto.records import (
     DomainTrust,
     Interval,
     Prediction,
+    Query,
+    Rollout,
     Source,
     Status,
     StepTrust,
     TrustFigures,
     TrustIntervals,
     TrustReport,
+    filled,
 )  # fmt: skip
 from memreward_service.settings import Settings
 from memreward_service.trust.estimate import estimated
@@ -69,6 +72,21 @@ class Trust:
         if found:
             self._change(domain)
         return found
+
+    @property
+    def known(self) -> Mapping[Domain, DomainTrust]:
+        """What was worked out last of each domain."""
+        return self._known
+
+    def audited(self) -> frozenset[tuple[int, int]]:
+        """The names (`name_of`) of the audited rollouts of the groups that were answered last."""
+        groups = [group for window in self._windows.values() for group in window.groups()]
+        return frozenset((group.query, filled(group.rollouts[index])) for group in groups for index in group.audited)
+
+    @staticmethod
+    def name_of(query: Query, rollout: Rollout) -> tuple[int, int]:
+        """The same for a rollout that is stored and for one that was answered, in this process."""
+        return hash((query.domain, query.text)), hash(rollout.response)
 
     def guarded(self, domain: Domain, predictions: tuple[Prediction, ...]) -> tuple[Prediction, ...]:
         """The predictions, or ABSTAIN for each of a domain out of bounds. Labels stay: they are no predictions."""

@@ -165,7 +165,7 @@ async def test_stop_while_training_ends_cleanly(begin: StartEngine) -> None:
     engine = await begin()
     await fill(engine)
     job = await engine.start_training(TrainingOptions(epochs=10_000))
-    await until(lambda: engine.training_job(job.job_id).progress > 0.2)
+    await until(lambda: engine.training_job(job.job_id).progress > 0.2, seconds=200)
     await engine.stop()
     left = engine.training_job(job.job_id)
     assert left.status is JobStatus.FAILED

@@ -32,7 +32,7 @@ def training_set(groups: list[Group]) -> TrainingSet:
 def trained(groups: list[Group], seed: int = 0, seeds: int = 1, epochs: int = 60) -> TrainedModel:
     return train_best(
         training_set(groups), RULE, seeds=seeds, epochs=epochs, seed=seed, threshold=0.5, label_noise=0.002
-    )
+    ).model
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +138,7 @@ def test_a_network_that_rewards_nothing_is_not_the_best(monkeypatch: pytest.Monk
     data = training_set(wrong)
     task = split(data, RULE, 0, 0)
     figures = [
-        fit._finished(network, [fit._Run(task, network, 0.0)], data.batch, RULE, 0.5, 0.002).metrics
+        fit._finished(network, [fit._Run(task, network, 0.0)], data.batch, RULE, 0.5, 0.002).model.metrics
         for network in (silent, good)
     ]
     assert figures[0]["false_positive_rate"] == 0.0 < figures[1]["false_positive_rate"]
@@ -179,8 +179,8 @@ def test_logits_of_queries_are_of_networks_that_held_them_out(groups: list[Group
     """Seeds beyond the folds hold a fold out again: their logits are the mean."""
     data, networks = training_set(groups), [lively_network(seed) for seed in range(3)]
     runs = [fit._Run(split(data, RULE, 0, fold), networks[at], 0.0) for at, fold in enumerate((0, 1, 1))]
-    held_out, logits = fit._cross_fitted(runs, data.batch)
-    assert held_out.groups == 24
+    chosen, logits = fit._cross_fitted(runs, data.batch)
+    assert len(chosen) == 24
     own = [run.task.held_out_logits(run.network).double() for run in runs]
     expected = torch.zeros(len(data.batch.group), dtype=torch.float64)
     expected[torch.isin(data.batch.group, runs[0].task.chosen)] = own[0]

@@ -19,6 +19,7 @@ from memreward_service.settings import Settings
 from memreward_service.store import ExperienceStore
 from memreward_service.training.jobs import TrainingJobs
 from memreward_service.training.registry import ModelRegistry
+from memreward_service.trust.trust import Trust
 from service.hash_encoder import DIMENSION, HashEncoder
 from service.synthetic_groups import experience_of, synthetic_group
 
@@ -46,7 +47,7 @@ async def test_stop_does_not_wait_until_everything_is_embedded(tmp_path: Path) -
     memory = Memory(DIMENSION, "hash", store.name(), 100)
     follower = MemoryFollower(memory, store, embedder, compute, tmp_path / "snapshot", 60)
     settings = Settings(data_dir=tmp_path, training_seeds=1, training_epochs=1)
-    jobs = TrainingJobs(settings, store, embedder, registry, follower, "hash", torch.device("cpu"))
+    jobs = TrainingJobs(settings, store, embedder, registry, follower, Trust(settings), "hash", torch.device("cpu"))
 
     job = await jobs.start(TrainingOptions())
     await encoder.began.wait()

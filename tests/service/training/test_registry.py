@@ -14,11 +14,12 @@ import torch
 from safetensors.torch import save
 
 from memreward_proto.errors import Conflict, Internal, NotFound
+from memreward_proto.records import Interval, TrustIntervals
 from memreward_service.belief.calibration import Calibration
 from memreward_service.groups.features import FEATURES
 from memreward_service.network.graph import experience_graph
 from memreward_service.network.trained import TrainedModel
-from memreward_service.training.registry import ModelRegistry, TrainingFacts
+from memreward_service.training.registry import ModelRegistry, Note, TrainingFacts
 from service.empty_engines import save_older_model
 from service.synthetic_groups import batch_of, lively_model, lively_network, synthetic_group
 
@@ -215,3 +216,20 @@ def test_numbers_that_are_not_finite_are_neither_saved_nor_loaded(
 def test_a_model_of_an_older_version_of_the_features_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(Conflict, match=rf"reads {len(FEATURES) - 1} features.*train again"):
         ModelRegistry(tmp_path / "models", kept=2).load(save_older_model(tmp_path))
+
+
+def test_a_version_says_why_it_was_taken_and_which_queries_it_learned_from(registry: ModelRegistry) -> None:
+    intervals = TrustIntervals(Interval(0.8, 0.95), None, Interval(0.0, 0.1))
+    version = registry.save(lively_model(1), FACTS, Note("Refused: worse.", intervals, 170), ["q2", "q1"])
+    assert registry.learned(version) == {"q1", "q2"}
+    assert registry.note(version) == Note("Refused: worse.", intervals, 170)
+    assert (registry.info(version).reason, registry.info(version).intervals) == ("Refused: worse.", intervals)
+    again = registry.save(lively_model(1), FACTS, Note("Taken: asked for.", intervals, 171), ["q2", "q1"])
+    assert again == version
+    assert registry.info(version).reason == "Taken: asked for."
+
+
+def test_a_version_of_before_says_nothing_of_that(registry: ModelRegistry) -> None:
+    version = registry.save(lively_model(1), FACTS)
+    assert (registry.learned(version), registry.note(version)) == (None, None)
+    assert (registry.info(version).reason, registry.info(version).intervals) == (None, None)

@@ -56,7 +56,7 @@ def timings(
     """
     queries = [_experience(line, rollouts) for line in draw_rollouts(seed=7, queries=memory_queries + groups)]
     stored, asked = with_ids(queries[:memory_queries]), queries[memory_queries:]
-    settings = Settings(data_dir=folder)
+    settings = Settings(data_dir=folder, retrain=False)
     rows = asyncio.run(_engine_timings(settings, stored, asked, repeats, console))
     rows += answer_timings(repeats)
     if not transports:

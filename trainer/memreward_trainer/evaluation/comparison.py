@@ -70,7 +70,7 @@ async def trained_engine(
 ) -> AsyncIterator[Engine]:
     """A fresh engine that knows `split.memory` and was trained on it."""
     with tempfile.TemporaryDirectory(prefix="memreward-") as folder:
-        engine = Engine(Settings(data_dir=Path(folder), seed=seed), encoder)
+        engine = Engine(Settings(data_dir=Path(folder), seed=seed, retrain=False), encoder)
         await engine.start()
         try:
             await fill(engine, split.memory)
