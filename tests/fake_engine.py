@@ -54,9 +54,12 @@ from memreward_proto.records import (
 from memreward_service.requests.unreadable import with_reason
 
 MODELS = (
-    ModelInfo("m-2", "2026-01-02T03:04:05+00:00", True, 9, 40, 77, {"auc": 0.9375, "false_positive_rate": 0.125}),
+    ModelInfo(
+        "m-2", "2026-01-02T03:04:05+00:00", True, 9, 40, 77, {"auc": 0.9375, "false_positive_rate": 0.125},
+        "Taken: it is better.", TrustIntervals(Interval(0.875, 1.0), Interval(0.0, 0.25), None),
+    ),
     ModelInfo("m-1", "2026-01-01T03:04:05+00:00", False, 4, 20, 33, {}),
-)
+)  # fmt: skip
 _SURE, _NONE = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1, 0.0, None, None, 0.0, 0.5)
 _FEW, _NO_INTERVALS = "not enough audited rollouts: 3 of 50", TrustIntervals(None, None, None)
 _INTERVALS = TrustIntervals(Interval(0.5, 0.75), Interval(0.0, 0.125), None)

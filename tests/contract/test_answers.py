@@ -268,6 +268,9 @@ def test_search_memory_models_and_jobs(both: Any) -> None:
     http, rpc = both.get("/v1/models", "ListModels")
     assert http == rpc
     assert http["models"][0]["metrics"] == MODELS[0].metrics
+    assert [each["reason"] for each in http["models"]] == ["Taken: it is better.", None]
+    assert http["models"][0]["intervals"]["auc"] == {"low": 0.875, "high": 1.0}
+    assert http["models"][1]["intervals"] is None
     TypeAdapter(Models).validate_json(json.dumps(http))
     http = both.http.post("/v1/models/m-1/activate").json()
     rpc = both.rpc("ActivateModel", {"model_version": "m-1"})

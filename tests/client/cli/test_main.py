@@ -262,7 +262,9 @@ def test_a_list_of_models_fits_a_terminal(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     metrics = {"rollouts": 96.0, "auc": 0.87654, "accuracy": 0.75, "false_positive_rate": 0.125}
-    model = ModelInfo("gnn-0123456789ab", "2026-11-21T08:15:37.12+00:00", True, 2, 60, 480, metrics)
+    model = ModelInfo(
+        "gnn-0123456789ab", "2026-11-21T08:15:37.12+00:00", True, 2, 60, 480, metrics, "Taken: AUC 0.877 [0.8, 0.9]."
+    )
     kept = [model]
 
     async def models() -> list[ModelInfo]:
@@ -270,7 +272,8 @@ def test_a_list_of_models_fits_a_terminal(
 
     monkeypatch.setattr(engine, "models", models)
     done = run_command(capsys, "models", "--url", address.http)
-    [row] = [line.split() for line in done.out.splitlines() if "gnn-" in line]
+    row, why = [line.split() for line in done.out.splitlines() if "gnn-" in line]
+    assert why == ["gnn-0123456789ab:", "Taken:", "AUC", "0.877", "[0.8,", "0.9]."]
     assert row == ["active", "gnn-0123456789ab", "2026-11-21", "08:15", "480", "0.877", "0.750", "0.125"]
     kept.clear()
     none = run_command(capsys, "models", "--url", address.http)
