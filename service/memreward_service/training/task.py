@@ -90,7 +90,7 @@ def as_served(batch: GroupBatch) -> GroupBatch:
 
 
 def shown_rollouts(batch: GroupBatch) -> Tensor:
-    """(N,) bool: of each query the rollouts of one training step, that with most known labels (the first of several)."""
+    """(N,) bool: of each query the rollouts of one training step, that with most known labels, or the first such."""
     steps, place = torch.unique(torch.stack([batch.group, batch.step]), dim=1, return_inverse=True)  # (2, S), (N,)
     labels = torch.bincount(place[batch.known], minlength=steps.shape[1])
     most = torch.zeros(batch.groups, dtype=torch.int64).scatter_reduce(0, steps[0], labels, "amax")
