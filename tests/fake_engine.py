@@ -68,7 +68,7 @@ TRUST = TrustReport(
     (
         DomainTrust(
             Domain.MATH, False, "The AUC is too low.", _SURE, _NONE, _INTERVALS, 60, None,
-            (StepTrust(2**40, _SURE), StepTrust(41, _NONE)),
+            (StepTrust(2**40, _SURE, 0.625), StepTrust(41, _NONE)), 0.875, 3,
         ),
         DomainTrust(Domain.QA, True, None, _NONE, _SURE, _NO_INTERVALS, 3, _FEW, ()),
     ),

@@ -564,15 +564,17 @@ class TrustIntervals(_message.Message):
     def __init__(self, auc: _Optional[_Union[Interval, _Mapping]] = ..., false_positive_rate: _Optional[_Union[Interval, _Mapping]] = ..., false_negative_rate: _Optional[_Union[Interval, _Mapping]] = ...) -> None: ...
 
 class StepTrust(_message.Message):
-    __slots__ = ("step", "figures")
+    __slots__ = ("step", "figures", "agreement")
     STEP_FIELD_NUMBER: _ClassVar[int]
     FIGURES_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
     step: int
     figures: TrustFigures
-    def __init__(self, step: _Optional[int] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ...) -> None: ...
+    agreement: float
+    def __init__(self, step: _Optional[int] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ..., agreement: _Optional[float] = ...) -> None: ...
 
 class DomainTrust(_message.Message):
-    __slots__ = ("domain", "trusted", "reason", "figures", "steps", "predicted", "interval", "audited", "too_few")
+    __slots__ = ("domain", "trusted", "reason", "figures", "steps", "predicted", "interval", "audited", "too_few", "agreement", "drifting")
     DOMAIN_FIELD_NUMBER: _ClassVar[int]
     TRUSTED_FIELD_NUMBER: _ClassVar[int]
     REASON_FIELD_NUMBER: _ClassVar[int]
@@ -582,6 +584,8 @@ class DomainTrust(_message.Message):
     INTERVAL_FIELD_NUMBER: _ClassVar[int]
     AUDITED_FIELD_NUMBER: _ClassVar[int]
     TOO_FEW_FIELD_NUMBER: _ClassVar[int]
+    AGREEMENT_FIELD_NUMBER: _ClassVar[int]
+    DRIFTING_FIELD_NUMBER: _ClassVar[int]
     domain: str
     trusted: bool
     reason: str
@@ -591,7 +595,9 @@ class DomainTrust(_message.Message):
     interval: TrustIntervals
     audited: int
     too_few: str
-    def __init__(self, domain: _Optional[str] = ..., trusted: bool = ..., reason: _Optional[str] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepTrust, _Mapping]]] = ..., predicted: _Optional[_Union[TrustFigures, _Mapping]] = ..., interval: _Optional[_Union[TrustIntervals, _Mapping]] = ..., audited: _Optional[int] = ..., too_few: _Optional[str] = ...) -> None: ...
+    agreement: float
+    drifting: int
+    def __init__(self, domain: _Optional[str] = ..., trusted: bool = ..., reason: _Optional[str] = ..., figures: _Optional[_Union[TrustFigures, _Mapping]] = ..., steps: _Optional[_Iterable[_Union[StepTrust, _Mapping]]] = ..., predicted: _Optional[_Union[TrustFigures, _Mapping]] = ..., interval: _Optional[_Union[TrustIntervals, _Mapping]] = ..., audited: _Optional[int] = ..., too_few: _Optional[str] = ..., agreement: _Optional[float] = ..., drifting: _Optional[int] = ...) -> None: ...
 
 class TrustReport(_message.Message):
     __slots__ = ("window", "min_rollouts", "min_auc", "max_false_positive_rate", "overall", "domains")

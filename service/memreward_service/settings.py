@@ -79,6 +79,9 @@ class Settings(BaseSettings):
     """How often a label is not what it should be: higher for people who disagree or for strict format checks. The
     higher, the less one label decides against everything else."""
 
+    drift_guard: bool = True
+    """Where the rollouts of a group agree on what earlier ones did not say, or on the answer of ever more unrelated
+    queries, ask for a label first, and reward nobody for it without one."""
     trust_window: int = Field(2000, ge=1)
     """Rollouts of each domain whose groups are kept, the last ones, to say how good predictions are."""
     trust_min_auc: float | None = Field(None, ge=0, le=1)

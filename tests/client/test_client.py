@@ -209,9 +209,9 @@ def test_prune(client: Any) -> None:
 
 def test_trust(client: Any) -> None:
     sure, none = TrustFigures(40, 0.125, 0.75, 0.5, 0.25, 0.0625), TrustFigures(1, 0.0, None, None, 0.0, 0.5)
-    steps = StepTrust(2**40, sure), StepTrust(41, none)
+    steps = StepTrust(2**40, sure, 0.625), StepTrust(41, none)
     intervals = TrustIntervals(Interval(0.5, 0.75), Interval(0.0, 0.125), None)
-    math = DomainTrust("math", False, "The AUC is too low.", sure, none, intervals, 60, None, steps)
+    math = DomainTrust("math", False, "The AUC is too low.", sure, none, intervals, 60, None, steps, 0.875, 3)
     few = "not enough audited rollouts: 3 of 50"
     qa = DomainTrust("qa", True, None, none, sure, TrustIntervals(None, None, None), 3, few, ())
     overall = TrustFigures(41, 0.125, 0.75, 0.5, 0.25, 0.0625)

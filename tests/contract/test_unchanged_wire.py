@@ -29,6 +29,7 @@ PRUNE = "Texts of old rollouts can be removed, and the history of their queries 
 INPUTS = "Programs are compared only where the inputs were made by one version."
 EXPLAINED = "An explanation has what was known of its answer earlier, what the network says alone, and one sentence."
 TAKEN = "A new model is taken or refused for a reason, and its figures have intervals."
+DRIFT = "A consensus that drifts is asked about first, or abstained from, and trust says how much groups agree."
 PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
@@ -79,6 +80,11 @@ WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/models 200.models[].intervals*": TAKEN,
     "POST /v1/models/{model_version}/activate 200.reason": TAKEN,
     "POST /v1/models/{model_version}/activate 200.intervals*": TAKEN,
+    "POST /v1/label-plan 200.plan[].reason": DRIFT,
+    "POST /v1/rollouts 200.label_request.reason": DRIFT,
+    "GET /v1/trust 200.domains[].agreement": DRIFT,
+    "GET /v1/trust 200.domains[].drifting": DRIFT,
+    "GET /v1/trust 200.domains[].steps[].agreement": DRIFT,
     "POST /v1/experience 409 application/json": PLAIN,
     "POST /v1/rollouts 409 application/json": PLAIN,
     "POST /v1/rollouts body.step description": PLAIN,
@@ -104,6 +110,9 @@ WANTED_IN_MESSAGES: dict[str, str] = {
     "Explanation.earlier_rollouts": EXPLAINED,
     "Explanation.own_probability": EXPLAINED,
     "Explanation.summary": EXPLAINED,
+    "DomainTrust.agreement": DRIFT,
+    "DomainTrust.drifting": DRIFT,
+    "StepTrust.agreement": DRIFT,
     "Prediction.reason": ALONE,
     "SubmitRolloutResponse.reason": ALONE,
     "RefusedRollout*": ALONE,

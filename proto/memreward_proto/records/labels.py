@@ -12,12 +12,14 @@ from memreward_proto.records.rollouts import Domain, Group
 
 class PlanReason(StrEnum):
     """Why a label is worth its price: it is about the most frequent answer; about the next one, after the more frequent
-    was wrong; about an answer in doubt; or it belongs to the random sample that says how good the rewards are."""
+    was wrong; about an answer in doubt; it belongs to the random sample that says how good the rewards are;
+    or what most rollouts agree on is not what agreement was about before."""
 
     MAJORITY = "majority_answer"
     SECOND = "second_answer"
     UNCERTAIN = "uncertain"
     CALIBRATION = "calibration"
+    CONSENSUS_DRIFT = "consensus_drift"
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +156,8 @@ class StepTrust(Record):
 
     step: int
     figures: TrustFigures
+    agreement: float | None = None
+    """Mean share of a group that gives its most frequent answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,10 @@ class DomainTrust(Record):
     audited: int
     too_few: str | None
     steps: tuple[StepTrust, ...]
+    agreement: float | None = None
+    """Mean share of a group that gives its most frequent answer, over the groups that were answered last."""
+    drifting: int | None = None
+    """How many of these groups agree on what drifts, so that no reward rests on it, or a label was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -152,7 +152,7 @@ class Prediction(Record):
     source: Source | None
     explanation: Explanation | None = None
     reason: str | None = None
-    """Why the status is invalid, a sentence; null for every other status."""
+    """Why the status is invalid, or why it is abstain because a consensus drifts, a sentence; else null."""
 
 
 @dataclass(frozen=True, slots=True)

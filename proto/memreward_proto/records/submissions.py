@@ -81,4 +81,4 @@ class RolloutReward(Record):
     memory_version: int | None
     label_request: LabelRequest | None = None
     reason: str | None = None
-    """Why the status is invalid, a sentence; null for every other status."""
+    """Why the status is invalid, or why it is abstain because a consensus drifts, a sentence; else null."""

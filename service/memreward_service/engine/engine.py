@@ -50,12 +50,14 @@ from memreward_proto.records import (
     filled,
 )  # fmt: skip
 from memreward_service.arrays import Vectors
+from memreward_service.belief.drift import Drift
 from memreward_service.belief.posterior import GroupBelief
 from memreward_service.embedding.cache import EmbeddingCache
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.embedding.encoder import Encoder, SentenceEncoder, resolved_device
 from memreward_service.engine.admission import Admission
 from memreward_service.engine.answered_histories import AnsweredHistories
+from memreward_service.engine.drift import DriftGuard
 from memreward_service.engine.late_labels import LateLabels
 from memreward_service.engine.planning import LabelPlanning
 from memreward_service.engine.pruning import Pruning
@@ -105,6 +107,7 @@ class Engine:
         self._registry = ModelRegistry(settings.data_dir / "models", settings.models_kept)
         self._admission = Admission(settings.max_concurrent_requests)
         self._trust = Trust(settings)
+        self._drift = DriftGuard(settings)
         self._late_labels = LateLabels(self._store, self._trust, self._beliefs_now)
         self._label_requests = LabelRequests(self._store, settings.calibration_share)
         self._planning = LabelPlanning(self._label_requests, settings.calibration_share)
@@ -197,7 +200,8 @@ class Engine:
         self._serving.check_opened()
         with self._admission.permit():
             reply = await self._scorer.reply(groups)
-            planned = await self._planning.plan(groups, reply.beliefs, budget, charge)
+            drifts = self._drifts(groups, reply, None if charge is None else charge.run_id)
+            planned = await self._planning.plan(groups, reply.beliefs, drifts, budget, charge)
         version = None if reply.model_version == AGREEMENT else reply.model_version
         return LabelPlan(version, reply.memory_version, *planned)
 
@@ -296,17 +300,27 @@ class Engine:
     async def _trusted_reply(self, groups: Sequence[Group], explain: bool) -> Reply:
         """Predictions as they are answered. What the labels among them say of trust holds for later answers."""
         reply = await self._scorer.reply(groups, explain)
+        drifts = self._drifts(groups, reply)
         self._trust.record(
-            answered_group(group, belief, audit=self._planning.drawn(group))
-            for group, belief in zip(groups, reply.beliefs, strict=True)
+            answered_group(group, belief, audit=self._planning.drawn(group), drifts=drift is not None)
+            for group, belief, drift in zip(groups, reply.beliefs, drifts, strict=True)
         )
-        return self._guarded(groups, reply)
+        return self._guarded(groups, reply, drifts)
 
-    def _guarded(self, groups: Sequence[Group], reply: Reply) -> Reply:
-        """The reply, with abstentions in the domains that are out of bounds."""
+    def _drifts(self, groups: Sequence[Group], reply: Reply, run_id: str | None = None) -> list[Drift | None]:
+        """Of each group, of a run where that is known, whether its consensus drifts."""
+        return [
+            self._drift.of(group, consensus, belief, run_id)
+            for group, consensus, belief in zip(groups, reply.consensus, reply.beliefs, strict=True)
+        ]
+
+    def _guarded(self, groups: Sequence[Group], reply: Reply, drifts: Sequence[Drift | None]) -> Reply:
+        """The reply, with abstentions where a consensus drifts, and in the domains that are out of bounds."""
         predictions = (
-            self._trust.guarded(Domain(filled(group.query.domain)), predicted)
-            for group, predicted in zip(groups, reply.predictions, strict=True)
+            self._trust.guarded(
+                Domain(filled(group.query.domain)), self._drift.guarded(group, predicted, belief, drift)
+            )
+            for group, predicted, belief, drift in zip(groups, reply.predictions, reply.beliefs, drifts, strict=True)
         )
         return replace(reply, predictions=tuple(predictions))
 
@@ -315,19 +329,26 @@ class Engine:
     ) -> tuple[Scored, PlannedLabel | None]:
         """A group of the rendezvous, whose answers name no neighbors, and the label to ask for first."""
         reply = await self._scorer.reply([group], step=claim.step)
-        (belief,) = reply.beliefs
-        choice = None if charge is None else self._label_requests.choice(claim, group, belief, charge)
-        audit = None if choice is None else Drawn(choice.audits[0].rate, choice.audits[0].sample)
-        self._trust.record([answered_group(group, belief, claim.key, claim.step, audit)])
-        reply = self._guarded([group], reply)
-        scored = Scored(
-            reply.model_version, reply.memory_version, (ScoredGroup(claim.key.group_id, reply.predictions[0], ()),)
-        )
-        label = None
+        (belief,), (consensus,) = reply.beliefs, reply.consensus
+        (drift,) = drifts = self._drifts([group], reply, claim.key.run_id)
+        choice, audit, label = None, None, None
+        if charge is not None:
+            key = None if drift is None else drift.key
+            choice = self._label_requests.choice(claim, group, belief, charge, key)
+            audit = Drawn(choice.audits[0].rate, choice.audits[0].sample)
+        answered = answered_group(group, belief, claim.key, claim.step, audit, drifts=drift is not None)
+        self._trust.record([answered])
         if charge is not None and choice is not None:
             label = await self._label_requests.granted(claim, choice, charge)
         if label is None:
             self._answered_histories.add(reply.parsed[0], claim.step)
+            self._drift.answered(claim, group, consensus, answered.audited_labels)
+            reply = self._guarded([group], reply, drifts)
+        elif drift is not None:
+            self._drift.count(group, drift, "label")
+        scored = Scored(
+            reply.model_version, reply.memory_version, (ScoredGroup(claim.key.group_id, reply.predictions[0], ()),)
+        )
         return scored, label
 
     async def _beliefs_now(self, groups: Sequence[Group]) -> Sequence[GroupBelief] | None:

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 
 from memreward_proto.records import Group, LabelCharge, PlannedLabel, SampledRollout
+from memreward_service.belief.drift import Drift
 from memreward_service.belief.posterior import GroupBelief
 from memreward_service.labels.audit import NO_AUDIT, PlannedAudits
 from memreward_service.labels.planner import LabelChoice, audit_rate, audit_sample, label_plan, open_group, with_audit
@@ -26,11 +27,13 @@ class LabelPlanning:
         self._audits = PlannedAudits()
 
     async def plan(
-        self, groups: Sequence[Group], beliefs: Sequence[GroupBelief], budget: int, charge: LabelCharge | None
-    ) -> tuple[tuple[PlannedLabel, ...], tuple[SampledRollout, ...]]:
+        self, groups: Sequence[Group], beliefs: Sequence[GroupBelief], drifts: Sequence[Drift | None], budget: int,
+        charge: LabelCharge | None,
+    ) -> tuple[tuple[PlannedLabel, ...], tuple[SampledRollout, ...]]:  # fmt: skip
         """The next labels, `budget` at most, that the run of the `charge` can pay for, and all rollouts that were drawn
-        for the audit so far. `beliefs` are those before any label. Raises Unavailable."""
-        choice, sample = await asyncio.to_thread(self._choice, groups, beliefs, budget, charge)
+        for the audit so far. `beliefs` are those before any label, `drifts` say where the consensus drifts. Raises
+        Unavailable."""
+        choice, sample = await asyncio.to_thread(self._choice, groups, beliefs, drifts, budget, charge)
         if charge is None:
             return choice.plan, sample
         return await self._requests.affordable(groups, choice.plan, charge), sample
@@ -41,9 +44,13 @@ class LabelPlanning:
         return None if audit is None else Drawn(audit.rate, audit.sample)
 
     def _choice(
-        self, groups: Sequence[Group], beliefs: Sequence[GroupBelief], budget: int, charge: LabelCharge | None
-    ) -> tuple[LabelChoice, tuple[SampledRollout, ...]]:
-        asked = [open_group(group, belief) for group, belief in zip(groups, beliefs, strict=True)]
+        self, groups: Sequence[Group], beliefs: Sequence[GroupBelief], drifts: Sequence[Drift | None], budget: int,
+        charge: LabelCharge | None,
+    ) -> tuple[LabelChoice, tuple[SampledRollout, ...]]:  # fmt: skip
+        asked = [
+            open_group(group, belief, None if drift is None else drift.key)
+            for group, belief, drift in zip(groups, beliefs, drifts, strict=True)
+        ]
         if charge is None:
             rate = audit_rate(asked, budget, self._calibration_share)
         else:

@@ -28,6 +28,7 @@ from memreward_service.belief.rewards import rewards_of
 from memreward_service.embedding.embedder import Embedder
 from memreward_service.engine.label_warnings import LabelWarnings
 from memreward_service.groups.batch import ParsedGroup, group_batch, parse_groups
+from memreward_service.groups.drift import Consensus, consensus_of
 from memreward_service.groups.history import QueryHistory, past_votes
 from memreward_service.memory.follower import MemoryFollower
 from memreward_service.memory.memory import Memory, NearQuery
@@ -57,14 +58,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one question, for each group: predictions, attached memory queries, and what was believed before
-    any label of the group. `conflicts` are those of the labels of all groups."""
+    """The answer to one question, for each group: predictions, attached memory queries, what was believed before any
+    label of the group, and what most of its rollouts say. `conflicts` are those of the labels of all groups."""
 
     model_version: str
     memory_version: int
     predictions: tuple[tuple[Prediction, ...], ...]
     near: tuple[tuple[NearQuery, ...], ...]
     beliefs: tuple[GroupBelief, ...]
+    consensus: tuple[Consensus | None, ...]
     conflicts: tuple[LabelConflict, ...] = ()
     parsed: tuple[ParsedGroup, ...] = ()
     """The groups as they were read."""
@@ -76,6 +78,7 @@ class Answered:
 
     predictions: tuple[Prediction, ...]
     belief: GroupBelief
+    consensus: Consensus | None
     conflicts: tuple[LabelConflict, ...]
 
 
@@ -185,7 +188,7 @@ def _answered(
     predictions = rewards_of(group, belief, source, known, settings)
     if explain:
         predictions = with_explanations(group, predictions, belief, history, step, source, known)
-    return Answered(predictions, belief, label_conflicts(group, history, step))
+    return Answered(predictions, belief, consensus_of(group, history, step), label_conflicts(group, history, step))
 
 
 def _reply(
@@ -197,6 +200,7 @@ def _reply(
         tuple(each.predictions for each in answered),
         near,
         tuple(each.belief for each in answered),
+        tuple(each.consensus for each in answered),
         tuple(conflict for each in answered for conflict in each.conflicts),
     )
 

@@ -3,4 +3,4 @@
 The trainer may import this room.
 """
 
-__all__ = ["batch", "behaviour", "datasets", "deduced", "features", "history"]
+__all__ = ["batch", "behaviour", "datasets", "deduced", "drift", "features", "history"]

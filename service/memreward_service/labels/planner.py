@@ -3,7 +3,8 @@
 A reward that follows the likelier side is wrong with probability min(p, 1 - p). The gain of a label is how many
 wrong rewards fewer are expected among the siblings and itself once it is known: the value of information of Howard
 (1966), one label ahead. A group is asked for one such label at a time, because the next depends on what the first
-said.
+said. A consensus that drifts (groups/drift.py) comes first of all,
+whatever is believed of it, because the belief rests on agreement that may mean nothing.
 
 A stated share of the labels goes to an audit (audit.py): every rollout is drawn for it with the same known probability,
 whatever is believed or known of it, so that it says without bias how good the rewards are (trust/estimate.py). For that
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from memreward_proto.records import Group, PlannedLabel, PlanReason, SampledRollout, filled
 from memreward_service.arrays import Floats
+from memreward_service.belief.drift import is_decided
 from memreward_service.belief.posterior import GroupBelief
 from memreward_service.labels.audit import NO_AUDIT, GroupAudit, content_of, digest, drawn
 
@@ -42,6 +44,7 @@ class OpenGroup:
 
     `belief` is the one before any of them. `blank` responses get no reward and are not asked about. The random draw is
     by `group_id` and `content`, which sets the group apart from others of that id; it must not depend on the labels.
+    `drift`: the answer hypothesis, of C, that is a drifting consensus.
     """
 
     group_id: str
@@ -50,6 +53,7 @@ class OpenGroup:
     blank: frozenset[int] = frozenset()
     content: bytes = b""
     audit: GroupAudit = NO_AUDIT
+    drift: int | None = None
 
     @property
     def seen(self) -> Labels:
@@ -65,7 +69,7 @@ class LabelChoice:
     audits: tuple[GroupAudit, ...]
 
 
-def open_group(group: Group, belief: GroupBelief) -> OpenGroup:
+def open_group(group: Group, belief: GroupBelief, drift: int | None = None) -> OpenGroup:
     """A group as callers send it, nothing drawn."""
     responses = [rollout.response for rollout in group.rollouts]
     return OpenGroup(
@@ -74,6 +78,7 @@ def open_group(group: Group, belief: GroupBelief) -> OpenGroup:
         [rollout.label for rollout in group.rollouts],
         frozenset(index for index, response in enumerate(responses) if not response.strip()),
         content_of(group),
+        drift=drift,
     )
 
 
@@ -93,7 +98,8 @@ def audit_rate(groups: Sequence[OpenGroup], budget: int, share: float) -> float:
 
 
 def label_plan(groups: Sequence[OpenGroup], budget: int, least_gain: float = LEAST_GAIN) -> LabelChoice:
-    """At most `budget` labels: those of the audit, then the most valuable first, at most one of those a group.
+    """At most `budget` labels: those of the audit, then one on every consensus that drifts, then the most
+    valuable first, at most one of these a group.
 
     Only the audit is planned where no label is expected to put `least_gain` rewards right. The same groups get the same
     plan. A drawn rollout that the planner wants too is paid for once.
@@ -102,7 +108,7 @@ def label_plan(groups: Sequence[OpenGroup], budget: int, least_gain: float = LEA
     plan = [
         _audited(group, index) for group in groups for index in sorted(group.audit.drawn) if group.labels[index] is None
     ][:budget]
-    best = [(-probe.gain, place, probe) for place, group in enumerate(now) if (probe := _probe(group, least_gain))]
+    best = [(_rank(probe), place, probe) for place, group in enumerate(now) if (probe := _probe(group, least_gain))]
     heapq.heapify(best)
     while best and len(plan) < budget:
         _, place, probe = heapq.heappop(best)
@@ -113,7 +119,7 @@ def label_plan(groups: Sequence[OpenGroup], budget: int, least_gain: float = LEA
         wanted = group.audit.wanted | {probe.rollout_index}
         now[place] = group = replace(group, audit=replace(group.audit, wanted=wanted))
         if group.labels[probe.rollout_index] is not None and (following := _probe(group, least_gain)):
-            heapq.heappush(best, (-following.gain, place, following))
+            heapq.heappush(best, (_rank(following), place, following))
     return LabelChoice(tuple(plan), tuple(group.audit for group in now))
 
 
@@ -135,13 +141,22 @@ def label_gains(group: OpenGroup) -> Floats:
 
 
 def _probe(group: OpenGroup, least_gain: float) -> PlannedLabel | None:
-    """The most valuable label of one group; None where it gains too little."""
+    """The most valuable label of one group; None where it gains too little and no consensus drifts."""
     gains = label_gains(group)
+    if group.drift is not None and not is_decided(group.belief, group.drift, group.seen):
+        for index in _open_rollouts(group):
+            if group.belief.key[index] == group.drift:
+                return PlannedLabel(group.group_id, index, PlanReason.CONSENSUS_DRIFT, float(gains[group.drift]))
     key = int((gains >= gains.max() - ROUNDING).argmax())
     if gains[key] < least_gain:
         return None
     index = next(i for i in _open_rollouts(group) if group.belief.key[i] == key)
     return PlannedLabel(group.group_id, index, _reason(group, key), float(gains[key]))
+
+
+def _rank(probe: PlannedLabel) -> tuple[bool, float]:
+    """The lower, the sooner."""
+    return probe.reason is not PlanReason.CONSENSUS_DRIFT, -probe.gain
 
 
 def _audited(group: OpenGroup, index: int) -> PlannedLabel:

@@ -71,12 +71,14 @@ class LabelRequests:
         self._calibration_share = calibration_share
         self._prices = LabelPrices()
 
-    def choice(self, claim: Claim, group: Group, belief: GroupBelief, charge: LabelCharge) -> LabelChoice:
+    def choice(
+        self, claim: Claim, group: Group, belief: GroupBelief, charge: LabelCharge, drift: int | None = None
+    ) -> LabelChoice:
         """The label that the complete group of `claim` should be asked for next, if any, and its audit so far. `belief`
-        is the one before any label."""
+        is the one before any label, `drift` its answer hypothesis that is a drifting consensus."""
         if not claim.unlabelled and all(rollout.label is None for rollout in group.rollouts):
             self._prices.group_came(charge.run_id, charge.budget.share * claim.group_size)
-        asked = open_group(group, belief)
+        asked = open_group(group, belief, drift)
         asked = replace(asked, blank=asked.blank | claim.unlabelled)
         return label_plan([with_audit(asked, self.audit_rate(charge))], 1, self._prices.of(charge.run_id))
 

@@ -23,6 +23,7 @@ def answers_of(claim: Claim, scored: Scored) -> Mapping[int, Answer]:
             source=predictions[index].source,
             model_version=scored.model_version,
             memory_version=scored.memory_version,
+            reason=predictions[index].reason,
         )
         for index in claim.settles
     }

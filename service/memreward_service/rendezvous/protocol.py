@@ -70,6 +70,7 @@ class Answer:
     source: Source | None
     model_version: str | None
     memory_version: int | None
+    reason: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

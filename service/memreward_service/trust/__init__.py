@@ -1,3 +1,3 @@
 """How good the rewards are, measured on labels."""
 
-__all__ = ["estimate", "figures", "trust", "window"]
+__all__ = ["consensus", "estimate", "figures", "trust", "window"]

@@ -33,6 +33,9 @@ ENDS = {
 }
 """The gauge of each end of each field of TrustIntervals."""
 AUDITED = Gauge("memreward_trust_audited", "How many audited rollouts the estimates rest on.", ["domain"])
+AGREEMENT = Gauge(
+    "memreward_agreement", "Mean share of a group that gives its most frequent answer, of the last groups.", ["domain"]
+)
 TRUSTED = Gauge(
     "memreward_trust_trusted", "1 where predictions are given, 0 where all are answered abstain.", ["domain"]
 )
@@ -42,6 +45,7 @@ def show(trust: DomainTrust) -> None:
     """Set the gauges of a domain."""
     TRUSTED.labels(trust.domain).set(trust.trusted)
     AUDITED.labels(trust.domain).set(trust.audited)
+    AGREEMENT.labels(trust.domain).set(_value(trust.agreement))
     for gauges, figures in ((COMPARED, trust.figures), (ESTIMATED, trust.predicted)):
         for name, gauge in gauges.items():
             gauge.labels(trust.domain).set(_value(getattr(figures, name)))

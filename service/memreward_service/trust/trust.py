@@ -36,7 +36,7 @@ from memreward_service.settings import Settings
 from memreward_service.trust.estimate import estimated
 from memreward_service.trust.figures import FIGURES, figures_of, rows_of
 from memreward_service.trust.gauges import show
-from memreward_service.trust.window import AnsweredGroup, Compared, Window, audit_of, compared, predicted
+from memreward_service.trust.window import AnsweredGroup, Compared, Window, agreement, audit_of, compared, predicted
 
 SECONDS = 5.0
 """How often figures are worked out at most."""
@@ -155,7 +155,7 @@ class Trust:
 def domain_trust(domain: Domain, groups: Sequence[AnsweredGroup], settings: Settings) -> DomainTrust:
     """What follows from the groups of a domain that were answered last."""
     labelled = compared(groups)
-    latest = sorted({int(step) for step in labelled.step if step >= 0})[-STEPS_SHOWN:]
+    latest = sorted({group.step for group in groups if group.step is not None})[-STEPS_SHOWN:]
     rewards = predicted(groups)
     audit, audited = audit_of(groups)
     enough = audited >= settings.trust_min_rollouts
@@ -174,7 +174,11 @@ def domain_trust(domain: Domain, groups: Sequence[AnsweredGroup], settings: Sett
         interval=intervals,
         audited=audited,
         too_few=None if enough else f"not enough audited rollouts: {audited} of {settings.trust_min_rollouts}",
-        steps=tuple(StepTrust(step, _figures(_of_step(labelled, step), settings)) for step in latest),
+        steps=tuple(
+            StepTrust(step, _figures(_of_step(labelled, step), settings), agreement(groups, step)) for step in latest
+        ),
+        agreement=agreement(groups),
+        drifting=sum(group.drifts for group in groups),
     )
 
 

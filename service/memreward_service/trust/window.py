@@ -54,6 +54,8 @@ class AnsweredGroup:
     step: int | None = None
     late: tuple[tuple[str, int], ...] = ()
     """Which stored rollout, by id, each label that came late belongs to."""
+    drifts: bool = False
+    """Whether its consensus drifts, and no label had decided on it."""
 
     @property
     def known(self) -> list[int]:
@@ -71,6 +73,16 @@ class AnsweredGroup:
     def audited(self) -> list[int]:
         """The rollouts that say how good predictions are."""
         return self.known if self.audit is None else [i for i in self.known if i in self.audit.rollouts]
+
+    @property
+    def audited_labels(self) -> list[float]:
+        """Of those."""
+        return [label for i in self.audited if (label := self.labels[i]) is not None]
+
+    @property
+    def agreement(self) -> float:
+        """The share of its rollouts that give the most frequent answer."""
+        return float(self.belief.votes.max()) / len(self.labels)
 
     @property
     def rate(self) -> float | None:
@@ -96,6 +108,7 @@ def answered_group(
     step: int | None = None,
     audit: Drawn | None = None,
     served: bool = True,
+    drifts: bool = False,
 ) -> AnsweredGroup:
     """A group as it was answered; `key` is that of a group sent one by one."""
     query = hash((group.query.domain, group.query.text))
@@ -103,7 +116,7 @@ def answered_group(
     rollouts = tuple(hash(text) if text.strip() else None for text in texts)
     return AnsweredGroup(
         group_name(group, key), Domain(filled(group.query.domain)), query, rollouts, belief,
-        tuple(rollout.label for rollout in group.rollouts), served, audit, step,
+        tuple(rollout.label for rollout in group.rollouts), served, audit, step, drifts=drifts,
     )  # fmt: skip
 
 
@@ -216,6 +229,12 @@ def compared(groups: Iterable[AnsweredGroup]) -> Compared:
     ]
     table = np.array(rows, dtype=np.float64).reshape(-1, 3)
     return Compared(table[:, 0], table[:, 1], table[:, 2].astype(np.int64))
+
+
+def agreement(groups: Iterable[AnsweredGroup], step: int | None = None) -> float | None:
+    """Mean share of a group, of a `step` where it is given, that gives its most frequent answer."""
+    shares = [group.agreement for group in groups if step is None or group.step == step]
+    return sum(shares) / len(shares) if shares else None
 
 
 def predicted(groups: Iterable[AnsweredGroup]) -> Floats:

@@ -57,6 +57,32 @@ def told(groups: list[OpenGroup], truth: list[list[float]], plan: list[tuple[str
     ]
 
 
+def test_a_consensus_that_drifts_is_asked_about_first_however_sure_it_seems() -> None:
+    sure = OpenGroup("sure", GroupBelief([0.999] * 4 + [0.001], ["7"] * 4 + ["8"]), NONE)
+    assert not label_plan([sure], 5).plan
+    drifts = replace(sure, drift=0)
+    plan = label_plan([sevens(), drifts], 5).plan
+    assert [(label.group_id, label.rollout_index, label.reason) for label in plan] == [
+        ("sure", 0, PlanReason.CONSENSUS_DRIFT), ("g", 0, PlanReason.MAJORITY),
+    ]  # fmt: skip
+    assert places(label_plan([sevens(), drifts], 1).plan) == [("sure", 0)]
+    without_label = replace(drifts, blank=frozenset({0, 1}))
+    assert places(label_plan([without_label], 5).plan) == [("sure", 2)]
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_a_label_on_the_drifting_answer_decides(label: float) -> None:
+    sure = OpenGroup("sure", GroupBelief([0.999] * 4 + [0.001], ["7"] * 4 + ["8"]), [label, *NONE[1:]], drift=0)
+    assert all(one.reason is not PlanReason.CONSENSUS_DRIFT for one in label_plan([sure], 5).plan)
+
+
+def test_what_only_the_audit_asked_for_does_not_decide_for_the_planner() -> None:
+    belief = GroupBelief([0.999] * 4 + [0.001], ["7"] * 4 + ["8"])
+    drawn = GroupAudit(0.5, frozenset({1}))
+    group = OpenGroup("g", belief, [None, 0.0, None, None, None], audit=drawn, drift=0)
+    assert places(label_plan([group], 5).plan) == [("g", 0)]
+
+
 def places(plan: Iterable[PlannedLabel]) -> list[tuple[str, int]]:
     return [(label.group_id, label.rollout_index) for label in plan]
 

@@ -74,6 +74,8 @@ def test_every_domain_is_told_beside_all_together() -> None:
         60,
         None,
         (),
+        agreement=0.75,
+        drifting=2,
     )
     service.trust = replace(service.trust, domains=(math,))
     follower = following(service)
@@ -83,6 +85,8 @@ def test_every_domain_is_told_beside_all_together() -> None:
         "memreward/trust/math/rollouts": 40.0,
         "memreward/trust/math/auc": 0.5,
         "memreward/trust/math/trusted": 0.0,
+        "memreward/trust/math/agreement": 0.75,
+        "memreward/trust/math/drifting": 2.0,
         "memreward/trust/math/predicted/rollouts": 90.0,
         "memreward/trust/math/predicted/share_abstained": 0.25,
         "memreward/trust/math/predicted/auc_low": 0.25,

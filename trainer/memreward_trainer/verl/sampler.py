@@ -5,7 +5,7 @@ step, which users may bring: this is verl's own sampler, which returns beside th
 
     memreward/source/{label,gnn,none}      shares of the rollouts trained on, by where their reward comes from
     memreward/trust/{rollouts,share_abstained,auc,false_positive_rate,false_negative_rate,calibration_error}
-    memreward/trust/<domain>/{trusted, and the same}
+    memreward/trust/<domain>/{trusted, agreement, drifting, and the same}
     memreward/trust/<domain>/predicted/{the same}
     memreward/trust/<domain>/predicted/{audited, and auc,false_positive_rate,false_negative_rate each with _low,_high}
 
@@ -94,6 +94,12 @@ class TrustFollower:
             metrics |= _ends(f"memreward/trust/{each.domain}/predicted", each.interval)
             metrics[f"memreward/trust/{each.domain}/predicted/audited"] = float(each.audited)
             metrics[f"memreward/trust/{each.domain}/trusted"] = float(each.trusted)
+            consensus = {"agreement": each.agreement, "drifting": each.drifting}
+            metrics |= {
+                f"memreward/trust/{each.domain}/{name}": float(value)
+                for name, value in consensus.items()
+                if value is not None
+            }
         return metrics
 
     def _ask(self) -> None:
