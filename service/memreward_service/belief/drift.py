@@ -12,7 +12,7 @@ from memreward_service.belief.posterior import GroupBelief
 WORDS = {
     "moved": "most rollouts give an answer that earlier rollouts of the query seldom or never gave",
     "spreading": "the answer of most rollouts is that of more and more unrelated queries of the run",
-    "hollow": "rollouts of the run agree more than at its start, but audited ones are right no more often",
+    "contradicted": "labels of the run found far fewer rollouts right than was believed from what they agree on",
 }
 """What speaks against a consensus, in words."""
 

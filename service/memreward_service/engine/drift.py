@@ -8,7 +8,6 @@ rewarded for the drifting answer are abstained from.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 
 from prometheus_client import Counter
 
@@ -19,6 +18,7 @@ from memreward_service.groups.drift import Consensus
 from memreward_service.rendezvous import Claim
 from memreward_service.settings import Settings
 from memreward_service.trust.consensus import RunConsensus
+from memreward_service.trust.window import AnsweredGroup
 
 DRIFTING = Counter(
     "memreward_drift_groups",
@@ -49,9 +49,11 @@ class DriftGuard:
             return None
         return Drift(key, cause)
 
-    def answered(self, claim: Claim, group: Group, consensus: Consensus | None, labels: Iterable[float]) -> None:
-        """A group of a run has its answer; `labels`: of its audited rollouts."""
-        self._runs.of(claim.key.run_id).add(_query(group), consensus, claim.step, labels)
+    def answered(self, claim: Claim, group: Group, consensus: Consensus | None, answered: AnsweredGroup) -> None:
+        """A group of a run has its answer."""
+        pairs = zip(answered.unseen(), answered.labels, strict=True)
+        labels = [(believed, label) for believed, label in pairs if believed is not None and label is not None]
+        self._runs.of(claim.key.run_id).add(_query(group), consensus, labels)
 
     def guarded(
         self, group: Group, predictions: tuple[Prediction, ...], belief: GroupBelief, drift: Drift | None
@@ -84,7 +86,7 @@ class DriftGuard:
         run = self._runs.of(run_id)
         if run.spreads(consensus.key, _query(group)):
             return "spreading"
-        return "hollow" if run.hollow else None
+        return "contradicted" if run.contradicted else None
 
 
 def _query(group: Group) -> int:

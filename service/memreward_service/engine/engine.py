@@ -342,7 +342,7 @@ class Engine:
             label = await self._label_requests.granted(claim, choice, charge)
         if label is None:
             self._answered_histories.add(reply.parsed[0], claim.step)
-            self._drift.answered(claim, group, consensus, answered.audited_labels)
+            self._drift.answered(claim, group, consensus, answered)
             reply = self._guarded([group], reply, drifts)
         elif drift is not None:
             self._drift.count(group, drift, "label")

@@ -82,8 +82,7 @@ def split(data: TrainingSet, rule: AttachRule, seed: int, fold: int) -> Training
 
 
 def as_served(batch: GroupBatch) -> GroupBatch:
-    """Stored queries as they were asked: of each the `shown_rollouts`, after those of the steps before theirs, which are
-    its past."""
+    """Stored queries as they were asked: of each the `shown_rollouts`, and as its past those of the steps before."""
     shown = shown_rollouts(batch)
     of = torch.zeros(batch.groups, dtype=torch.int64).index_put_((batch.group[shown],), batch.step[shown])
     return batch.keep(shown, batch.step < of[batch.group])

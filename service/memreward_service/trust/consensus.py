@@ -1,11 +1,13 @@
-"""What the groups of a run agree on, as the run goes on: one answer that spreads over unrelated queries, and agreement
-that rises while rewards do not.
+"""What the groups of a run agree on, as the run goes on: one answer that spreads over unrelated queries, and rollouts
+that would be rewarded for what they agree on, but that labels find wrong far more often than was believed.
 
-Figures are of this process, for each run: a restart begins anew, and replicas have figures of their own.
+Figures are of this process, for each run: a restart begins anew, and replicas have figures of their own. Which labels a
+planner asked for does not matter: it goes by what is believed, and labels are compared with just that.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from math import sqrt
@@ -18,41 +20,23 @@ FIRST, LAST = 256, 24
 """Queries at the start of a run, and its last ones, a third of all at most, whose answers are compared."""
 LEAST_QUERIES = 16
 """Of fewer, nothing is said."""
-RUNS_KEPT, STEPS_KEPT = 64, 10_000
-LEAST_AUDITED = 20
-"""Audited rollouts that each end of a run must have."""
-LEAST_RISE = 0.05
-"""Of agreement, from the first third of the steps to the last one."""
-SURE_RISE, SURE_REST = 3.0, 2.0
-"""By how many standard errors agreement has to rise, and the rise of audited rewards to stay below that."""
-
-
-@dataclass(slots=True)
-class StepFigures:
-    """Of the groups of one step: how many, the sums of the share of their consensus and of its square, and their
-    audited rollouts."""
-
-    groups: int = 0
-    agreement: float = 0.0
-    squares: float = 0.0
-    audited: int = 0
-    right: float = 0.0
-
-    def __add__(self, other: StepFigures) -> StepFigures:
-        return StepFigures(
-            self.groups + other.groups, self.agreement + other.agreement, self.squares + other.squares,
-            self.audited + other.audited, self.right + other.right,
-        )  # fmt: skip
+RUNS_KEPT = 64
+LEAST_LABELS, LAST_LABELS = 8, 40
+"""Labels of rollouts that were believed right: how many at least, and how many of the last ones."""
+LEAST_VARIANCE = 0.05
+"""Nobody is believed to be surer of one label than this."""
+CONTRADICTED = 3.5
+"""By how many standard deviations the labels have to be under what was believed of their rollouts."""
 
 
 @dataclass(slots=True)
 class RunFigures:
-    """The answers of a run's first queries, and of its last ones by query; figures by step."""
+    """The answers of a run's first queries, and of its last ones by query; the last `labels` of rollouts that were
+    believed right: (what was believed without the label, the label)."""
 
     first: list[str | None] = field(default_factory=list)
     last: dict[int, str | None] = field(default_factory=dict)
-    steps: dict[int, StepFigures] = field(default_factory=dict)
-    hollow: bool = False
+    labels: deque[tuple[float, float]] = field(default_factory=lambda: deque(maxlen=LAST_LABELS))
 
     def spreads(self, key: str, query: int) -> bool:
         """Whether an answer that is now that of one more query is that of ever more."""
@@ -63,23 +47,24 @@ class RunFigures:
         before = every[:-now][:FIRST]
         return unlikely_spread(every[-now:].count(key), now, before.count(key), len(before)) < SPREADING
 
-    def add(self, query: int, consensus: Consensus | None, step: int | None, labels: Iterable[float]) -> None:
-        """A group of a step was answered; `labels`: of its audited rollouts."""
+    @property
+    def contradicted(self) -> bool:
+        """Whether labels find far fewer rollouts right than was believed."""
+        if len(self.labels) < LEAST_LABELS:
+            return False
+        missing = sum(believed - label for believed, label in self.labels)
+        variance = sum(max(LEAST_VARIANCE, believed * (1 - believed)) for believed, _ in self.labels)
+        return missing > CONTRADICTED * sqrt(variance)
+
+    def add(self, query: int, consensus: Consensus | None, labels: Iterable[tuple[float, float]] = ()) -> None:
+        """A group was answered; `labels`: of its labelled rollouts, what was believed without the label, and it."""
         self.last.pop(query, None)
         self.last[query] = None if consensus is None else consensus.key
         if len(self.last) > LAST:
             oldest = self.last.pop(next(iter(self.last)))
             if len(self.first) < FIRST:
                 self.first.append(oldest)
-        if step is None:
-            return
-        if step not in self.steps:
-            self.hollow = agrees_on_nothing(self.steps)
-            if len(self.steps) >= STEPS_KEPT:
-                return
-        share, known = 0.0 if consensus is None else consensus.share, list(labels)
-        new = StepFigures(1, share, share * share, len(known), sum(known))
-        self.steps[step] = self.steps.get(step, StepFigures()) + new
+        self.labels.extend((believed, label) for believed, label in labels if believed >= 0.5)
 
 
 class RunConsensus:
@@ -91,28 +76,3 @@ class RunConsensus:
     def of(self, run_id: str) -> RunFigures:
         """The figures of a run, to be read and added to."""
         return self._runs.setdefault(run_id, RunFigures())
-
-
-def agrees_on_nothing(steps: dict[int, StepFigures]) -> bool:
-    """Whether agreement in the last third of the steps is surely above that in the first third, and the audited
-    rewards surely did not rise as it did."""
-    order = sorted(steps)
-    third = len(order) // 3
-    early, late = (sum((steps[step] for step in part), StepFigures()) for part in (order[:third], order[-third:]))
-    if not third or min(early.audited, late.audited) < LEAST_AUDITED:
-        return False
-    rise, error = _difference(
-        (early.agreement, early.squares, early.groups), (late.agreement, late.squares, late.groups)
-    )
-    right, doubt = _difference((early.right, early.right, early.audited), (late.right, late.right, late.audited))
-    return rise > max(LEAST_RISE, SURE_RISE * error) and right - rise < -SURE_REST * sqrt(doubt**2 + error**2)
-
-
-def _difference(early: tuple[float, float, int], late: tuple[float, float, int]) -> tuple[float, float]:
-    """How far the mean rose, and its standard error; each end is (sum, sum of squares, number)."""
-    means = [total / number for total, _, number in (early, late)]
-    variance = sum(
-        max(squares / number - mean**2, 0.25 / number) / number
-        for (_, squares, number), mean in zip((early, late), means, strict=True)
-    )
-    return means[1] - means[0], sqrt(variance)

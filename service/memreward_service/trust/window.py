@@ -75,11 +75,6 @@ class AnsweredGroup:
         return self.known if self.audit is None else [i for i in self.known if i in self.audit.rollouts]
 
     @property
-    def audited_labels(self) -> list[float]:
-        """Of those."""
-        return [label for i in self.audited if (label := self.labels[i]) is not None]
-
-    @property
     def agreement(self) -> float:
         """The share of its rollouts that give the most frequent answer."""
         return float(self.belief.votes.max()) / len(self.labels)

@@ -164,3 +164,21 @@ async def test_one_answer_for_all_queries_of_a_run_is_not_rewarded_for_long(star
     assert first < 8
     assert collapsed[first:] == [[None] * 4] * (16 - first)
     assert [await rewards(40, 555)] == [[1.0] * 4], "another answer is rewarded as before"
+
+
+async def test_a_run_whose_labels_contradict_what_was_believed_rewards_nobody_without_one(
+    start: StartEngine,
+) -> None:
+    engine = await start()
+
+    async def answers(number: int, truth: float | None) -> list[RolloutReward]:
+        query = Query(f"How many cows are in barn {number}?", f"barn-{number}", Domain.MATH)
+        asked = group(query, [f"{way}, so it is {number}." for way in ("By sum", "By hand", "Counted", "Seen")], truth)
+        return (await submitted(engine, asked, number))[0]
+
+    for number in range(8):
+        assert [each.reward for each in await answers(number, 0.0)] == [0.0] * 4
+    unlabelled = await answers(50, None)
+    assert {(each.status, each.reward) for each in unlabelled} == {(Status.ABSTAIN, None)}
+    assert "labels of the run found far fewer rollouts right" in str(unlabelled[0].reason)
+    assert [each.reward for each in await answers(51, 1.0)] == [1.0] * 4

@@ -1,4 +1,4 @@
-"""What a run agrees on, as it goes on: answers that spread, agreement that means nothing."""
+"""What a run agrees on, as it goes on: answers that spread, labels that contradict."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from memreward_service.groups.drift import Consensus
-from memreward_service.trust.consensus import FIRST, LAST, RunFigures, StepFigures, agrees_on_nothing
+from memreward_service.trust.consensus import FIRST, LAST, RunFigures
 
 DIFFERENT = [str(number) for number in range(1, 31)]
 
@@ -16,7 +16,7 @@ def run_of(*keys: str | None) -> RunFigures:
     """A run whose queries had these answers, one after the other."""
     run = RunFigures()
     for query, key in enumerate(keys):
-        run.add(query, None if key is None else Consensus(key, 0, 0.75), None, ())
+        run.add(query, None if key is None else Consensus(key, 0, 0.75))
     return run
 
 
@@ -39,7 +39,7 @@ def test_a_young_run_says_nothing() -> None:
 def test_one_query_asked_again_and_again_is_one() -> None:
     run = run_of(*DIFFERENT)
     for _ in range(20):
-        run.add(99, Consensus("0", 0, 1.0), None, ())
+        run.add(99, Consensus("0", 0, 1.0))
     assert not run.spreads("0", 99)
 
 
@@ -49,41 +49,30 @@ def test_the_first_queries_stay_and_of_the_others_the_last() -> None:
     assert list(run.last.values()) == [str(number) for number in range(2 * FIRST - LAST, 2 * FIRST)]
 
 
-def steps(agreement: tuple[float, float], right: tuple[float, float], audited: int = 30) -> dict[int, StepFigures]:
-    """Three steps of 100 groups, with the mean agreement and the audited rewards of the first and the last."""
-    ends = zip((0, 2), agreement, right, strict=True)
-    figures = {
-        step: StepFigures(100, 100 * share, 100 * share * share, audited, audited * good) for step, share, good in ends
-    }
-    return figures | {1: StepFigures(100, 60, 36, audited, audited * 0.5)}
+def labelled(*labels: tuple[float, float]) -> RunFigures:
+    """A run whose labelled rollouts were believed so much right, and are."""
+    run = RunFigures()
+    run.add(0, None, labels)
+    return run
 
 
 @pytest.mark.parametrize(
-    ("agreement", "right", "expected"),
+    ("labels", "expected"),
     [
-        ((0.5, 0.9), (0.5, 0.2), True),
-        ((0.5, 0.9), (0.5, 0.9), False),  # both rise: it learns
-        ((0.5, 0.52), (0.5, 0.2), False),  # hardly a rise
-        ((0.5, 0.6), (0.5, 0.5), False),  # 30 audited rollouts cannot say
-        ((0.9, 0.5), (0.5, 0.2), False),
+        ([(0.9, 1.0)] * 6 + [(0.9, 0.0)] * 2, False),
+        ([(0.9, 1.0)] * 3 + [(0.9, 0.0)] * 5, True),
+        ([(0.9, 0.0)] * 7, False),  # too few
+        ([(0.999, 1.0)] * 6 + [(0.999, 0.0)] * 2, False),  # nobody is as sure as that
+        ([(0.55, 1.0)] * 12 + [(0.55, 0.0)] * 18, False),  # half of them are expected to be wrong
+        ([(0.2, 0.0)] * 30, False),  # they were not believed right
     ],
 )
-def test_agreement_that_rises_while_audited_rewards_do_not(
-    agreement: tuple[float, float], right: tuple[float, float], expected: bool
-) -> None:
-    assert agrees_on_nothing(steps(agreement, right)) == expected
+def test_labels_that_contradict_what_was_believed(labels: list[tuple[float, float]], expected: bool) -> None:
+    assert labelled(*labels).contradicted == expected
 
 
-def test_without_enough_audited_rollouts_nothing_is_said() -> None:
-    assert not agrees_on_nothing(steps((0.5, 0.9), (0.5, 0.0), audited=19))
-    assert not agrees_on_nothing({})
-
-
-def test_a_run_hears_of_it_when_the_next_step_begins() -> None:
-    run = RunFigures()
-    for step, (share, right) in enumerate([(0.4, 1.0), (0.6, 0.5), (1.0, 0.0)]):
-        for query in range(40):
-            run.add(query, Consensus("0", 0, share), step, [right])
-    assert not run.hollow
-    run.add(0, Consensus("0", 0, 1.0), 3, [])
-    assert run.hollow
+def test_a_run_is_believed_again_once_labels_agree() -> None:
+    run = labelled(*[(0.9, 0.0)] * 10)
+    assert run.contradicted
+    run.add(1, None, [(0.9, 1.0)] * 30)
+    assert not run.contradicted
