@@ -58,12 +58,11 @@ class RunFigures:
 
     def add(self, query: int, consensus: Consensus | None, labels: Iterable[tuple[float, float]] = ()) -> None:
         """A group was answered; `labels`: of its labelled rollouts, what was believed without the label, and it."""
-        self.last.pop(query, None)
-        self.last[query] = None if consensus is None else consensus.key
-        if len(self.last) > LAST:
-            oldest = self.last.pop(next(iter(self.last)))
+        if query in self.last or len(self.last) == LAST:
+            older = self.last.pop(query if query in self.last else next(iter(self.last)))
             if len(self.first) < FIRST:
-                self.first.append(oldest)
+                self.first.append(older)
+        self.last[query] = None if consensus is None else consensus.key
         self.labels.extend((believed, label) for believed, label in labels if believed >= 0.5)
 
 
