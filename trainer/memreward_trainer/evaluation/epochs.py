@@ -39,6 +39,8 @@ GROUP = 8
 """Rollouts of a query in each of many epochs."""
 FIRST_SKILL, LAST_SKILL = 0.5, 4.0
 """Odds of drawing a right rollout rather than a wrong one, times their number, in the first and the last epoch."""
+INVISIBLE = "\u2060"
+"""The word joiner of Unicode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +163,9 @@ def _stripped(query: Experience) -> Experience:
 
 
 def _unknown(query: Experience) -> Experience:
-    """The same query under an id that memory has never seen."""
-    return replace(query, id=f"{filled(query.id)}, unknown")
+    """The same query as one that memory has never seen: under another id, and with a character at the end of its text
+    that nobody sees and the encoder leaves out."""
+    return replace(query, id=f"{filled(query.id)}, unknown", text=query.text + INVISIBLE)
 
 
 async def _beliefs(engine: Engine, asked: Sequence[Experience], step: int | None = None) -> list[GroupBelief]:
