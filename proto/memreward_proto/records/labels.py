@@ -57,7 +57,8 @@ class LabelBudget(Record):
     """What a run may spend on labels."""
 
     share: float
-    """Of the rollouts of every training step, the share whose label may be asked for: above 0, at most 1."""
+    """Of the rollouts of the run so far, the share whose label may be asked for: above 0, at most 1. What one step does
+    not spend, later ones may."""
     labels: int | None = None
     """At most so many labels in the whole run; without it, as many as that share."""
     deadline_ms: int | None = None

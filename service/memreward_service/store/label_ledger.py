@@ -113,7 +113,7 @@ def _decide(books: Books, budget: LabelBudget, wanted: Sequence[tuple[str, int]]
         group = books.groups[key]
         account = books.steps[group.step]
         if index not in group.granted:
-            if not _affordable(budget, account, books.run):
+            if not _affordable(budget, books.run):
                 answers.append(False)
                 continue
             group.granted.append(index)
@@ -124,10 +124,11 @@ def _decide(books: Books, budget: LabelBudget, wanted: Sequence[tuple[str, int]]
     return answers, charged
 
 
-def _affordable(budget: LabelBudget, step: Account, run: Account) -> bool:
+def _affordable(budget: LabelBudget, run: Account) -> bool:
+    """Whether one more label is within the share of the rollouts so far: what a step does not spend, later ones may."""
     if budget.labels is not None and run.labels >= budget.labels:
         return False
-    return step.labels < math.floor(budget.share * step.rollouts + ROUNDING)
+    return run.labels < math.floor(budget.share * run.rollouts + ROUNDING)
 
 
 def select_spending(connection: Connection, run_id: str) -> LabelSpending:

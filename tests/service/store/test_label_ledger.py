@@ -53,6 +53,13 @@ def test_the_share_grows_with_the_groups_of_the_step(store: ExperienceStore) -> 
     assert store.label_spending("run") == LabelSpending("run", 40, 8, (StepSpending(1, 40, 8),))
 
 
+def test_what_one_step_does_not_spend_later_ones_may(store: ExperienceStore) -> None:
+    assert store.grant_labels(charge(0.25, step=1), {"a": 8}, [("a", 0)]) == [True]
+    wanted = [("b", index) for index in range(8)]
+    assert store.grant_labels(charge(0.25, step=2), {"b": 8}, wanted) == [True] * 3 + [False] * 5
+    assert store.label_spending("run").steps == (StepSpending(1, 8, 1), StepSpending(2, 8, 3))
+
+
 def test_what_comes_first_in_the_order_of_preference_is_granted(store: ExperienceStore) -> None:
     groups = {"a": 4, "b": 4}
     assert store.grant_labels(charge(0.25), groups, [("b", 3), ("a", 0), ("b", 0)]) == [True, True, False]
@@ -87,11 +94,16 @@ def test_retries_cost_nothing_and_count_no_rollouts(store: ExperienceStore, stor
 
 def test_a_group_keeps_the_step_with_which_it_came_first(store: ExperienceStore) -> None:
     store.grant_labels(charge(0.25, step=1), {"old": 8}, [("old", 0)])
-    assert store.grant_labels(charge(0.25, step=2), {"old": 8, "new": 4}, [("new", 0), ("new", 1)]) == [True, False]
+    assert store.grant_labels(charge(0.25, step=2), {"old": 8, "new": 4}, every({"new": 4})) == [
+        True,
+        True,
+        False,
+        False,
+    ]
     groups = {"old": 8, "newer": 4}
     wanted = [("old", 1), ("old", 2), ("newer", 0), ("newer", 1)]
     for _ in range(2):
-        assert store.grant_labels(charge(0.25, step=2), groups, wanted) == [True, False, True, False]
+        assert store.grant_labels(charge(0.25, step=2), groups, wanted) == [True, False, False, False]
     steps = StepSpending(1, 8, 2), StepSpending(2, 8, 2)
     assert store.label_spending("run") == LabelSpending("run", 16, 4, steps)
 

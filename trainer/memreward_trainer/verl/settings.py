@@ -66,8 +66,8 @@ class VerlSettings:
     id_field: str = "extra_info.index"
     """Where a row has the id of its query in the label set."""
     label_share: float | None = None
-    """The service may ask for the labels of this share of the rollouts that it is sent, of every step; above 0, at most
-    1, for example 0.17. Default: it asks for none."""
+    """The service may ask for the labels of this share of the rollouts that it was sent so far; above 0, at most 1, for
+    example 0.17. Default: it asks for none."""
     label_limit: int | None = None
     """Labels that the service may ask for in the whole run. Default: as many as the share allows."""
     verifier: Any = REWARD_FUNCTION
