@@ -87,7 +87,7 @@ def many_epochs(
     random = np.random.default_rng(seed)
     drawn = [with_ids([_drawn(query, epoch, random) for query in queries]) for epoch in range(EPOCHS)]
     labels = round(budget * sum(len(query.rollouts) for query in drawn[0]))
-    known = plan_labels(drawn[0], encoder, labels, seed, epochs, lambda share: progress(share / 4))
+    known = plan_labels(drawn[0], encoder, labels, seed, epochs, lambda share: progress(share / 4), LEAST_PRICE)
     return asyncio.run(_many(drawn, known, encoder, budget, seed, epochs, lambda share: progress((1 + 3 * share) / 4)))
 
 

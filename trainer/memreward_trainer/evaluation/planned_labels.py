@@ -57,12 +57,14 @@ def figures(queries: Sequence[Experience], spent: Spending) -> dict[str, float]:
 
 
 def plan_labels(
-    queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress
-) -> Known:
+    queries: Sequence[Experience], encoder: Encoder, labels: int, seed: int, epochs: int | None, progress: Progress,
+    least_gain: float = LEAST_GAIN,
+) -> Known:  # fmt: skip
     """Half of the `labels` planned by agreement, then half by the network that was trained on these."""
     known = [[False] * len(experience.rollouts) for experience in queries]
-    spend(queries, by_agreement(queries), known, labels // 2)
-    spend(queries, asyncio.run(engine_beliefs(paid(queries, known), encoder, seed, epochs, progress)), known, labels)
+    spend(queries, by_agreement(queries), known, labels // 2, least_gain=least_gain)
+    beliefs = asyncio.run(engine_beliefs(paid(queries, known), encoder, seed, epochs, progress))
+    spend(queries, beliefs, known, labels, least_gain=least_gain)
     return known
 
 
