@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import fake_engine
 from client.callers import KINDS, caller, url_of
 from memreward_client import (
     Conflict,
@@ -29,7 +30,6 @@ from memreward_client import (
     LabelRequest,
     LabelSpending,
     MemoryStatus,
-    ModelInfo,
     ModelNotTrained,
     Neighbor,
     NotEnoughLabels,
@@ -265,7 +265,9 @@ def test_training(client: Any, address: Address) -> None:
 def test_models(client: Any) -> None:
     newest, older = client.models()
     metrics = {"auc": 0.9375, "false_positive_rate": 0.125}
-    assert newest == ModelInfo("m-2", "2026-01-02T03:04:05+00:00", True, 9, 40, 77, metrics)
+    assert newest == fake_engine.MODELS[0]
+    assert newest.metrics == metrics
+    assert newest.reason == "Taken: it is better."
     assert client.activate_model("m-1") == older
 
 

@@ -30,6 +30,7 @@ INPUTS = "Programs are compared only where the inputs were made by one version."
 EXPLAINED = "An explanation has what was known of its answer earlier, what the network says alone, and one sentence."
 TAKEN = "A new model is taken or refused for a reason, and its figures have intervals."
 DRIFT = "A consensus that drifts is asked about first, or abstained from, and trust says how much groups agree."
+FLOWS = "What one step of a run does not spend on labels, later ones may."
 PLAIN = "One sentence for people is in plainer words."
 WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/queries/{query_id} 200.id": STORED_AS_SENT,
@@ -85,6 +86,8 @@ WANTED_IN_JSON: dict[str, str] = {
     "GET /v1/trust 200.domains[].agreement": DRIFT,
     "GET /v1/trust 200.domains[].drifting": DRIFT,
     "GET /v1/trust 200.domains[].steps[].agreement": DRIFT,
+    "POST /v1/label-plan body.label_budget.share description": FLOWS,
+    "POST /v1/rollouts body.label_budget.share description": FLOWS,
     "POST /v1/experience 409 application/json": PLAIN,
     "POST /v1/rollouts 409 application/json": PLAIN,
     "POST /v1/rollouts body.step description": PLAIN,

@@ -266,7 +266,7 @@ def test_the_sampler_tells_where_the_rewards_of_a_step_come_from(start: Start, s
             for name, interval in asdict(domain.interval).items()
             for end, value in (interval or {}).items()
         }
-        figures["predicted/audited"] = domain.audited
+        figures |= {"predicted/audited": domain.audited, "agreement": domain.agreement, "drifting": domain.drifting}
         told |= {f"memreward/trust/{domain.domain}/{name}": value for name, value in figures.items()}
     assert len(told) > 6
     assert step.metrics | step.sampler.trust.metrics() == {

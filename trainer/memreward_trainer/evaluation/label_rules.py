@@ -14,8 +14,8 @@ import numpy as np
 from memreward_service.arrays import Floats
 from memreward_service.belief.posterior import GroupBelief
 
-SETTLED = 1e-6
-"""What is worth less than this is settled, up to rounding."""
+SETTLED = 0.05
+"""A group that is worth less is settled: what is left is that a label may be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
