@@ -44,12 +44,13 @@ def with_explanations(
 ) -> tuple[Prediction, ...]:  # fmt: skip
     """The predictions, explained; the arguments are those that they were made from (rewards.py)."""
     keys, tallies = answers_of(group), tallies_of(group, earlier_answers(history, group, step))
+    before = belief.before_labels()
     explained = []
     for index, prediction in enumerate(predictions):
         tally = tallies[keys[index]].without(group.rollouts[index].label)
         evidence = Evidence(
             tally,
-            float(belief.own[index]),
+            float(before[index]),
             source,
             has_answer=group.parsed[index].answer_key is not None,
             program=group.behaviours[index] is not None,

@@ -95,6 +95,11 @@ class GroupBelief:
         result: Floats = self.key_probability(labels)[self.key]
         return result
 
+    def before_labels(self) -> Floats:
+        """(n,) probability of each rollout as if no label were known, of the group or of the past."""
+        result: Floats = self.noisy(self.hypothesis_probability(np.zeros(len(self.votes))))[self.key]
+        return result
+
     def noisy(self, share: Floats) -> Floats:
         """Probabilities that keys are right -> that rollouts of theirs are labelled right."""
         return noisy(share, self._noise)

@@ -138,7 +138,8 @@ def test_an_explanation_counts_the_labels_of_those_who_agree() -> None:
     counts = [(each.answer_key, each.agreement, each.same_key_right, each.same_key_wrong) for each in found]
     assert counts == [("7", 0.6, 0, 1), ("7", 0.6, 1, 0), ("7", 0.6, 1, 1), ("8", 0.2, 0, 0), ("", 0.2, 0, 0)]
     assert found[4].summary == "The response is blank."
-    assert [each.own_probability for each in found] == [0.6] * 5
+    # Odds 1.5 of each of three answers against 1 for "none is right"; a label errs twice in a thousand.
+    assert [each.own_probability for each in found] == pytest.approx([1.5 / 5.5 * 0.996 + 0.002] * 5)
 
 
 def test_the_past_of_the_query_is_counted() -> None:

@@ -214,7 +214,7 @@ def test_an_explanation_has_the_past_of_the_query_and_what_the_network_says() ->
     assert (first.earlier_votes, first.earlier_rollouts) == (sum(same), len(same))
     assert (first.earlier_right, first.earlier_wrong) == (labels.count(1.0), labels.count(0.0))
     assert (other.earlier_votes, other.earlier_right, other.earlier_wrong) == (0, 0, 0)
-    assert first.own_probability == pytest.approx(float(reply.beliefs[0].own[0]))
+    assert first.own_probability == pytest.approx(float(reply.beliefs[0].before_labels()[0]))
     assert str(first.summary).endswith(f"network {first.own_probability:.2f}.")
 
 
