@@ -79,6 +79,9 @@ def evaluate(
     trust: Annotated[
         bool, typer.Option("--trust", help="Compare the trust that the service reports with the truth.")
     ] = False,
+    rewards: Annotated[
+        bool, typer.Option("--rewards", help="Compare what thresholded, soft and corrected rewards teach.")
+    ] = False,
     no_behaviour: Annotated[
         bool, typer.Option("--no-behaviour", help="Compare programs by their text, and run none of them.")
     ] = False,
@@ -92,6 +95,7 @@ def evaluate(
       memreward evaluate rollouts.jsonl --regime rollouts --planner --budget 0.17
       memreward evaluate rollouts.jsonl --regime rollouts --planner --curve --seeds 1
       memreward evaluate rollouts.jsonl --trust
+      memreward evaluate rollouts.jsonl --rewards
       memreward evaluate rollouts.jsonl --regime epochs --budget 0.17
     """
     with needs_extra("service"):
@@ -99,7 +103,7 @@ def evaluate(
     measure(
         file, regime=regime, budget=budget, seeds=seeds, rollouts=rollouts, policies=policies, output=output,
         data_dir=data_dir, epochs=epochs, planner=planner, curve=curve,
-        behaviour=not no_behaviour, trust=trust,
+        behaviour=not no_behaviour, trust=trust, rewards=rewards,
     )  # fmt: skip
 
 

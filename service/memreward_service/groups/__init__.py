@@ -1,6 +1,6 @@
-"""Groups of rollouts, pure: behaviour of programs, batches, features.
+"""Groups of rollouts, pure: advantages, behaviour of programs, batches, features.
 
 The trainer may import this room.
 """
 
-__all__ = ["batch", "behaviour", "datasets", "deduced", "drift", "features", "history"]
+__all__ = ["advantage", "batch", "behaviour", "datasets", "deduced", "drift", "features", "history"]

@@ -101,6 +101,21 @@ def test_how_often_the_intervals_of_trust_hold_the_truth(
 
 
 @pytest.mark.slow
+def test_what_three_kinds_of_rewards_teach(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mean = run(file, tmp_path, "queries", rewards=True)
+    arms = "threshold", "soft", "corrected"
+    assert list(mean) == [f"{situation}: {arm}" for situation in ("queries 30%", "planned 17%") for arm in arms]
+    value = {row: {name: figure["mean"] for name, figure in figures.items()} for row, figures in mean.items()}
+    assert value["queries 30%: corrected"] == pytest.approx(value["queries 30%: threshold"], abs=1e-4)
+    assert value["queries 30%: threshold"]["labels_spent"] == 0.0
+    assert 0 < value["planned 17%: threshold"]["labels_spent"] <= 109 / 640
+    for arm in arms:
+        assert value[f"planned 17%: {arm}"]["right"] == value["planned 17%: threshold"]["right"]
+    assert value["planned 17%: threshold"]["correlation"] > value["queries 30%: threshold"]["correlation"] > 0.5
+    assert "false grad." in capsys.readouterr().out
+
+
+@pytest.mark.slow
 def test_the_curve_is_drawn_for_every_budget(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("memreward_trainer.evaluation.command.BUDGETS", (0.2, 0.4))
     two = {name: ARMS[name] for name in ("planner, no network", "random labels")}
@@ -139,9 +154,12 @@ def test_wrong_options_say_what_to_use(file: Path, tmp_path: Path) -> None:
         run(file, tmp_path, "queries", budget=0.0)
     with pytest.raises(InvalidArgument, match="--regime rollouts"):
         run(file, tmp_path, "queries", planner=True)
-    for other in ({"regime": "rollouts"}, {"regime": "queries", "curve": True}):
-        with pytest.raises(InvalidArgument, match="--trust is measured on whole queries at one budget"):
-            run(file, tmp_path, trust=True, **other)  # type: ignore[arg-type]
+    for option in ("trust", "rewards"):
+        for other in ({"regime": "rollouts"}, {"regime": "queries", "curve": True}):
+            with pytest.raises(InvalidArgument, match=f"--{option} is measured on whole queries at one budget"):
+                run(file, tmp_path, **{option: True}, **other)  # type: ignore[arg-type]
+    with pytest.raises(InvalidArgument, match="alone"):
+        run(file, tmp_path, "queries", trust=True, rewards=True)
     both = [*draw_rollouts(seed=1, queries=2), FileQuery("Why?", (FileRollout("So.", label=1.0),), domain="text")]
     write_rollout_file(file, both)
     with pytest.raises(InvalidArgument, match="trust is given by domain: keep one of them"):

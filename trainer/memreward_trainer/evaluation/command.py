@@ -24,11 +24,13 @@ from memreward_trainer.evaluation.comparison import compared
 from memreward_trainer.evaluation.curve import BUDGETS, draw_curve, draw_epochs
 from memreward_trainer.evaluation.epochs import Epoch, many_epochs, two_epochs
 from memreward_trainer.evaluation.program_behaviour import SandboxRunner, needs_behaviour, with_behaviour
+from memreward_trainer.evaluation.reward_modes import reward_mode_figures
 from memreward_trainer.evaluation.splits import labelled_queries, queries_split, rollouts_split
 from memreward_trainer.evaluation.stored_encoder import CACHE_FOLDER, StoredEncoder
 from memreward_trainer.evaluation.tables import (
     COMPARED,
     PLANNED,
+    TAUGHT,
     TRUSTED,
     TWO_EPOCHS,
     Figures,
@@ -50,12 +52,13 @@ Found = TypeVar("Found")
 def evaluate(
     file: Path, *, regime: str, budget: float, seeds: int, rollouts: int | None, policies: list[str] | None,
     output: Path | None, data_dir: Path | None, epochs: int | None, planner: bool = False, curve: bool = False,
-    behaviour: bool = True, trust: bool = False,
+    behaviour: bool = True, trust: bool = False, rewards: bool = False,
 ) -> None:  # fmt: skip
     """Score the rollouts of `file` whose labels a budget does not buy, print the comparison, write JSON.
 
     `planner`: how many of all rewards are right when the planner spends the budget, beside other ways (arms.py).
     `trust`: how often the intervals of trust hold the truth, on the queries that the budget does not buy.
+    `rewards`: what thresholded, soft and corrected rewards teach, with whole queries bought and with labels planned.
     `curve`: for the budgets of curve.py instead of `budget`, drawn as a PNG beside the JSON. `behaviour`: programs
     without an answer key are run first, to be compared by what they do; else by their text. The JSON goes to `output`,
     by default memreward-evaluate-<file>-<regime>.json in the current folder.
@@ -63,16 +66,15 @@ def evaluate(
     """
     if regime not in (*SPLITS, EPOCHS):
         raise InvalidArgument(f"--regime {regime!r} is unknown: use {', '.join((*SPLITS, EPOCHS))}.", field="regime")
-    if regime == EPOCHS and (planner or curve or trust):
+    if regime == EPOCHS and (planner or curve or trust or rewards):
         raise InvalidArgument("--regime epochs has a planner and a curve of its own: leave the other options out.")
     if planner and regime != "rollouts":
         raise InvalidArgument("--planner chooses single rollouts: use it with --regime rollouts.", field="planner")
-    if trust and (regime != "queries" or planner or curve):
-        raise InvalidArgument(
-            "--trust is measured on whole queries at one budget: use it with --regime queries, without --planner and "
-            "--curve.",
-            field="trust",
-        )
+    for name in [name for name, wanted in {"trust": trust, "rewards": rewards}.items() if wanted]:
+        if regime != "queries" or planner or curve or (trust and rewards):
+            raise InvalidArgument(
+                f"--{name} is measured on whole queries at one budget: use it with --regime queries, alone.", field=name
+            )
     if not 0 < budget < 1:
         raise InvalidArgument(f"--budget {budget:g} leaves nothing to measure: use more than 0, less than 1.")
     logging.getLogger("memreward_service").setLevel(logging.WARNING)
@@ -85,7 +87,7 @@ def evaluate(
     if regime == EPOCHS:
         _evaluate_epochs(queries, what, budget, seeds, cache, epochs, target, console)
         return
-    kind = TRUSTED if trust else PLANNED if planner else COMPARED
+    kind = TRUSTED if trust else TAUGHT if rewards else PLANNED if planner else COMPARED
     points = []
     for share in BUDGETS if curve else (budget,):
         runs = _runs(queries, regime, share, seeds, kind, cache, epochs, console)
@@ -93,8 +95,8 @@ def evaluate(
         console.print(figures_table(title, runs, kind))
         points.append((share, runs))
     facts = {
-        "file": file.name, "regime": regime, "planner": planner, "trust": trust, "queries": len(queries),
-        "rollouts": count, "rollouts_a_query": rollouts, "policies": policies,
+        "file": file.name, "regime": regime, "planner": planner, "trust": trust, "rewards": rewards,
+        "queries": len(queries), "rollouts": count, "rollouts_a_query": rollouts, "policies": policies,
         "budgets": [{"budget": share, "runs": runs, "mean": means(runs)} for share, runs in points],
     }  # fmt: skip
     target.write_text(json.dumps(facts, indent=2) + "\n")
@@ -116,6 +118,8 @@ def _runs(
             return spendings(queries, encoder, budget, seed, epochs, reached)
         if kind is TRUSTED:
             return trust_figures(queries, encoder, budget, seed, epochs, reached)
+        if kind is TAUGHT:
+            return reward_mode_figures(queries, encoder, budget, seed, epochs, reached)
         return compared(SPLITS[regime](queries, budget, seed), encoder, seed, epochs, reached)
 
     return _of_seeds(queries, f"{budget:.0%} of the labels", seeds, cache, console, run)

@@ -11,6 +11,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from memreward_trainer.evaluation.epochs import Epoch
+from memreward_trainer.evaluation.reward_modes import AUDIT, PLANNED_LABELS
 from memreward_trainer.evaluation.trust_check import DRAWS, LABELS
 
 Figures = dict[str, dict[str, float]]
@@ -68,6 +69,23 @@ TRUSTED = Kind(
     "share of the draws in which these are enough for one.",
     "auc",
     "AUC",
+)
+
+TAUGHT = Kind(
+    {
+        "correlation": "corr.",
+        "correlation_undivided": "undivided",
+        "no_gradient": "no grad.",
+        "false_gradient": "false grad.",
+        "right": "right",
+    },
+    "corr.: correlation of GRPO's advantages with those of the true rewards, over rollouts; undivided: the same where "
+    "none is divided by the standard deviation of its group; no grad.: share of the groups with right and wrong "
+    "rollouts whose rewards are equal; false grad.: share of the other groups whose rewards are not; right: rewards on "
+    f"the right side of one half. Queries: whole groups of predictions; planned: {PLANNED_LABELS:.0%} of the rollouts "
+    f"have labels that the planner asked for. Corrected: by the rates of errors in an audit of {AUDIT:.0%}.",
+    "correlation",
+    "correlation of advantages with the true ones",
 )
 
 TWO_EPOCHS = replace(
