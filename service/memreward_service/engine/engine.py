@@ -58,6 +58,7 @@ from memreward_service.embedding.encoder import Encoder, SentenceEncoder, resolv
 from memreward_service.engine.admission import Admission
 from memreward_service.engine.answered_histories import AnsweredHistories
 from memreward_service.engine.drift import DriftGuard
+from memreward_service.engine.gradients import count_gradients
 from memreward_service.engine.late_labels import LateLabels
 from memreward_service.engine.planning import LabelPlanning
 from memreward_service.engine.pruning import Pruning
@@ -173,6 +174,7 @@ class Engine:
         with self._admission.permit():
             reply = await self._trusted_reply(groups, explain)
             texts = await self._query_texts([near.query_id for found in reply.near for near in found])
+        count_gradients(reply.predictions)
         return with_reasons(scored_groups(groups, reply, texts), groups)
 
     async def beliefs(self, groups: Sequence[Group], step: int | None = None) -> tuple[GroupBelief, ...]:
@@ -344,6 +346,7 @@ class Engine:
             self._answered_histories.add(reply.parsed[0], claim.step)
             self._drift.answered(claim, group, consensus, answered)
             reply = self._guarded([group], reply, drifts)
+            count_gradients(reply.predictions)
         elif drift is not None:
             self._drift.count(group, drift, "label")
         scored = Scored(

@@ -137,6 +137,22 @@ def test_the_shares_are_those_of_the_rollouts_that_tell_their_source() -> None:
     assert verl_metrics.source_shares([{"acc": 1.0}]) == {}
 
 
+def test_groups_whose_rewards_are_equal_give_no_gradient() -> None:
+    rewards = {
+        "a_0": 1.0, "a_1": 1.0, "a_2": 1.0,
+        "b_0": 1.0, "b_1": 0.0,
+        "c_0": 0.0, "c_1": None, "c_2": 0.0,
+        "d_0": 1.0, "d_1": None,
+        "e_0": 0.8, "e_10": 0.85,
+    }  # fmt: skip
+    infos: dict[str, Any] = {session: {"source": "gnn", "reward": reward} for session, reward in rewards.items()}
+    # Of d one reward is known, so there is nothing to compare.
+    assert verl_metrics.without_gradient(infos) == {"memreward/groups/without_gradient": 2 / 4}
+    scores: dict[str, Any] = {session: {"source": "gnn", "score": 1.0} for session in ("f_0", "f_1")}
+    assert verl_metrics.without_gradient(scores) == {"memreward/groups/without_gradient": 1.0}
+    assert verl_metrics.without_gradient({"g_0": {"reward": 1.0}, "g_1": {"reward": 1.0}}) == {}, "not ours"
+
+
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What verl's queue holds as extra_fields, by key."""
@@ -155,7 +171,10 @@ def test_the_sampler_adds_its_metrics_to_those_of_verl(
     monkeypatch: pytest.MonkeyPatch, queue: dict[str, Any], mode: str, kind: str
 ) -> None:
     sources = {"a_0_0": "label", "a_0_1": "label", "a_1_0": "gnn", "b_0_0": "gnn", "b_1_0": "gnn"}
-    queue.update({key: {"reward_extra_info": {"source": source}} for key, source in sources.items()})
+    rewards = {"a_0_0": 1.0, "a_0_1": 1.0, "a_1_0": 1.0, "b_0_0": 1.0, "b_1_0": 0.0}
+    queue.update(
+        {key: {"reward_extra_info": {"source": source, "reward": rewards[key]}} for key, source in sources.items()}
+    )
     sampler = verl_metrics.measured_sampler(trainer_mode=mode, sampler_kwargs={"url": "http://nowhere"}, **VERLS_OWN)
     assert type(sampler).__name__ == kind
     sampler.trust = following(trusted())
@@ -169,6 +188,7 @@ def test_the_sampler_adds_its_metrics_to_those_of_verl(
     assert batch.keys == list(sources)
     # Two outputs of one session are one rollout.
     shares = {"memreward/source/label": 0.25, "memreward/source/gnn": 0.75, "memreward/source/none": 0.0}
+    shares["memreward/groups/without_gradient"] = 0.5
     assert metrics == {"verls": 2} | shares | TOLD
     _, metrics = sampler.sample(global_steps=3, partition_id="val", batch_size=2)
     assert metrics == {"verls": 2}

@@ -4,13 +4,14 @@ verl 0.9.1 takes no metrics from a reward manager. Its V1 trainer takes them fro
 step, which users may bring: this is verl's own sampler, which returns beside the batch
 
     memreward/source/{label,gnn,none}      shares of the rollouts trained on, by where their reward comes from
+    memreward/groups/without_gradient      share of the groups trained on whose rewards are all equal
     memreward/trust/{rollouts,share_abstained,auc,false_positive_rate,false_negative_rate,calibration_error}
     memreward/trust/<domain>/{trusted, agreement, drifting, and the same}
     memreward/trust/<domain>/predicted/{the same}
     memreward/trust/<domain>/predicted/{audited, and auc,false_positive_rate,false_negative_rate each with _low,_high}
 
-where the second line is the overall trust of the service (GET /v1/trust) over labelled rollouts, the third that in each
-domain, the fourth what is estimated of the rewards that were predicted, and the last how far off that is. It is asked
+where the third line is the overall trust of the service (GET /v1/trust) over labelled rollouts, the fourth that in each
+domain, the fifth what is estimated of the rewards that were predicted, and the last how far off that is. It is asked
 for once a step, in the background:
 
     trainer.v1.sampler.custom_sampler.path=pkg://memreward_trainer.verl.sampler
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +32,7 @@ import transfer_queue  # type: ignore[import-untyped]
 from verl.trainer.ppo.v1.replay_buffer import ReplayBuffer, ReplayBufferAsync
 
 from memreward_client import MemRewardError, Retries, RewardClient, TrustFigures, TrustIntervals, TrustReport
+from memreward_service.groups.advantage import are_equal
 from memreward_trainer.adapter.connection import Connection
 
 logger = logging.getLogger(__name__)
@@ -134,6 +136,18 @@ def source_shares(infos: Iterable[Mapping[str, Any]]) -> dict[str, float]:
     return {f"memreward/source/{source}": counts[source] / len(sources) for source in SOURCES} if sources else {}
 
 
+def without_gradient(infos: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Of the groups with two rewards or more, the share whose rewards are all equal; nothing where there is no such
+    group. `infos`: the reward_extra_info of rollouts, by session (verl: `{uid of the group}_{number}`)."""
+    rewards: dict[str, list[float]] = defaultdict(list)
+    for session, info in infos.items():
+        reward = info.get("reward", info.get("score"))  # score: of the plain reward function, functions.py
+        if "source" in info and reward is not None:
+            rewards[session.rsplit("_", 1)[0]].append(float(reward))
+    equal = [are_equal(group) for group in rewards.values() if len(group) > 1]
+    return {"memreward/groups/without_gradient": sum(equal) / len(equal)} if equal else {}
+
+
 class MeasuredSampler(ReplayBuffer):  # type: ignore[misc]
     """verl's sampler of its synchronous mode."""
 
@@ -159,14 +173,19 @@ def _measured(trust: TrustFollower, sample: Any, step: int, partition: str, size
         return sample(step, partition, size)  # type: ignore[no-any-return]
     trust.ask()
     batch, metrics = sample(step, partition, size)
-    return batch, metrics | source_shares(_infos(batch)) | trust.metrics()
+    infos = _infos(batch)
+    return batch, metrics | source_shares(infos.values()) | without_gradient(infos) | trust.metrics()
 
 
-def _infos(batch: Any) -> list[Mapping[str, Any]]:
+def _infos(batch: Any) -> dict[str, Mapping[str, Any]]:
     """The reward_extra_info of each session in a batch; several outputs of one session share it."""
     sessions = {key.rsplit("_", 1)[0]: key for key in batch.keys}
     read = transfer_queue.kv_batch_get(
         keys=list(sessions.values()), partition_id=batch.partition_id, select_fields=["extra_fields"]
     )
     fields = [getattr(value, "data", value) for value in read["extra_fields"]]
-    return [value.get("reward_extra_info") or {} for value in fields if isinstance(value, dict)]
+    return {
+        session: value.get("reward_extra_info") or {}
+        for session, value in zip(sessions, fields, strict=True)
+        if isinstance(value, dict)
+    }
