@@ -235,3 +235,16 @@ def test_conflicts_are_found_before_a_model_is_trained_too() -> None:
         [parsed(Group(Query("2+2?", "q", Domain.MATH), rollouts, "g"))], empty_memory(), Settings(), False, 1
     )
     assert [found.kind for found in reply.conflicts] == [ConflictKind.LABELS]
+
+
+def test_earlier_votes_of_a_query_reach_its_prediction_and_a_stored_group_is_not_its_own_past() -> None:
+    memory, without = memory_of(STORED), memory_of(STORED)
+    without.histories = type(without.histories)()
+    stored = unlabelled(STORED[5])
+    anew = Group(stored.query, tuple(Rollout(f"Anew: {rollout.response}") for rollout in stored.rollouts), "new")
+
+    def own(asked: Group, known: Memory) -> list[float]:
+        return reply_to([question(asked)], MODEL, known, Settings())[0].beliefs[0].own.tolist()
+
+    assert own(anew, memory) != pytest.approx(own(anew, without), abs=1e-3)
+    assert own(stored, memory) == pytest.approx(own(stored, without), abs=1e-6)
