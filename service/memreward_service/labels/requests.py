@@ -18,7 +18,7 @@ from memreward_service.belief.posterior import GroupBelief
 from memreward_service.labels.planner import LabelChoice, label_plan, open_group, with_audit
 from memreward_service.rendezvous import Claim, group_name
 
-LEAST_PRICE, PRICE_STEP, MOST = 0.15, 0.003, 0.5
+LEAST_PRICE, PRICE_STEP, MOST = 0.2, 0.003, 0.5
 """The price of a run's first label, which it never falls under, how far it moves, and its bound. A run asks its queries
 again, and keeps what it did not spend: what gains less now is better spent on queries that come later, or that come
 again and are still not understood."""

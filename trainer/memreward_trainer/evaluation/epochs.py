@@ -35,6 +35,8 @@ from memreward_trainer.evaluation.splits import flat
 LATER_BUDGETS = (0.0, 0.01, 0.03)
 """Shares of the labels of the second epoch."""
 EPOCHS = 10
+RUN_LABELS = 0.02
+"""Share of the rollouts of all epochs that may be labelled where memory of the queries is used."""
 GROUP = 8
 """Rollouts of a query in each of many epochs."""
 FIRST_SKILL, LAST_SKILL = 0.5, 4.0
@@ -83,7 +85,8 @@ def policy_halves(queries: Sequence[Experience]) -> tuple[list[Experience], list
 def many_epochs(
     queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
 ) -> list[Epoch]:
-    """Epoch after epoch. `budget`: the most that the planner may ask for in each, a share of its rollouts."""
+    """Epoch after epoch. `budget`: the most that the planner may ask for in each, a share of its rollouts; with memory
+    no more than RUN_LABELS in all."""
     random = np.random.default_rng(seed)
     drawn = [with_ids([_drawn(query, epoch, random) for query in queries]) for epoch in range(EPOCHS)]
     labels = round(budget * sum(len(query.rollouts) for query in drawn[0]))
@@ -113,6 +116,7 @@ async def _many(
 ) -> list[Epoch]:  # fmt: skip
     """The rollouts `drawn` for each epoch, after the first one's labels are `known`."""
     made = []
+    left = round(RUN_LABELS * sum(len(query.rollouts) for epoch in drawn for query in epoch)) - sum(map(sum, known))
     first = paid(drawn[0], known)
     async with trained_engine(first, encoder, seed, epochs, lambda share: progress(share / 3)) as engine:
         beliefs = await _beliefs(engine, [_stripped(query) for query in drawn[0]], step=0)
@@ -120,9 +124,10 @@ async def _many(
         for number, epoch in enumerate(drawn[1:], start=2):
             unlabelled = [_stripped(query) for query in epoch]
             arms = []
-            for asked in (unlabelled, [_unknown(query) for query in unlabelled]):
+            for asked, most in ((unlabelled, left), ([_unknown(query) for query in unlabelled], None)):
                 beliefs = await _beliefs(engine, asked, step=number - 1)
-                arms.append((beliefs, _asked_for(epoch, beliefs, budget)))
+                arms.append((beliefs, _asked_for(epoch, beliefs, budget, most)))
+            left -= sum(map(sum, arms[0][1]))
             made.append(_epoch(epoch, *arms))
             await fill(engine, paid(epoch, arms[0][1]).memory)
             progress((1 + 2 * number / EPOCHS) / 3)
@@ -176,8 +181,11 @@ def _spent(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share:
     return rewarded(queries, beliefs, _asked_for(queries, beliefs, share))
 
 
-def _asked_for(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share: float) -> Known:
-    """The labels that the planner asks for, at most a `share` of the rollouts."""
+def _asked_for(
+    queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share: float, most: int | None = None
+) -> Known:
+    """The labels that the planner asks for, at most a `share` of the rollouts, and `most` of them."""
     known = [[False] * len(query.rollouts) for query in queries]
-    spend(queries, beliefs, known, round(share * sum(len(query.rollouts) for query in queries)), least_gain=LEAST_PRICE)
+    labels = round(share * sum(len(query.rollouts) for query in queries))
+    spend(queries, beliefs, known, labels if most is None else min(labels, most), least_gain=LEAST_PRICE)
     return known
