@@ -104,14 +104,14 @@ def test_how_often_the_intervals_of_trust_hold_the_truth(
 def test_what_three_kinds_of_rewards_teach(file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mean = run(file, tmp_path, "queries", rewards=True)
     arms = "threshold", "soft", "corrected"
-    assert list(mean) == [f"{situation}: {arm}" for situation in ("queries 30%", "planned 17%") for arm in arms]
+    assert list(mean) == [f"{situation}: {arm}" for situation in ("queries", "planned") for arm in arms]
     value = {row: {name: figure["mean"] for name, figure in figures.items()} for row, figures in mean.items()}
-    assert value["queries 30%: corrected"] == pytest.approx(value["queries 30%: threshold"], abs=1e-4)
-    assert value["queries 30%: threshold"]["labels_spent"] == 0.0
-    assert 0 < value["planned 17%: threshold"]["labels_spent"] <= 109 / 640
+    assert value["queries: corrected"] == pytest.approx(value["queries: threshold"], abs=1e-4)
+    assert value["queries: threshold"]["labels_spent"] == 0.0
+    assert 0 < value["planned: threshold"]["labels_spent"] <= 109 / 640
     for arm in arms:
-        assert value[f"planned 17%: {arm}"]["right"] == value["planned 17%: threshold"]["right"]
-    assert value["planned 17%: threshold"]["correlation"] > value["queries 30%: threshold"]["correlation"] > 0.5
+        assert value[f"planned: {arm}"]["right"] == value["planned: threshold"]["right"]
+    assert value["planned: threshold"]["correlation"] > value["queries: threshold"]["correlation"] > 0.5
     assert "false grad." in capsys.readouterr().out
 
 

@@ -56,7 +56,7 @@ def reward_mode_figures(
     """By situation and arm, what the rewards teach; one engine is trained a situation."""
     whole = whole_groups(queries, encoder, budget, seed, epochs, lambda share: progress(share / 2))
     planned = planned_groups(queries, encoder, seed, epochs, lambda share: progress((1 + share) / 2))
-    situations = {f"queries {budget:.0%}": whole, f"planned {PLANNED_LABELS:.0%}": planned}
+    situations = {"queries": whole, "planned": planned}
     return {
         f"{situation}: {arm}": figures(predicted, rewards)
         for situation, predicted in situations.items()
