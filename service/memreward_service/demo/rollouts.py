@@ -1,7 +1,8 @@
-"""The demo's rollout files: one whose labels the service gets, one whose labels stay here as the truth."""
+"""The demo's rollout files: one whose labels the service gets, two whose labels stay here as the truth."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -17,33 +18,50 @@ HARDNESS_SPREAD = 1.1
 """Standard deviation, in logits, of what one problem is harder or easier than its template."""
 
 
-def draw_rollouts(seed: int, queries: int = QUERIES) -> list[FileQuery]:
-    """`queries` distinct problems with 8 rollouts each, in random order; the same for the same seed."""
+def draw_rollouts(seed: int, queries: int = QUERIES, *, again: int | None = None) -> list[FileQuery]:
+    """`queries` distinct problems with 8 rollouts each, in random order; the same for the same seed.
+
+    With `again`, another seed, the same problems in the same order with other rollouts of the same policies.
+    """
     random = Random(seed)
+    later = None if again is None else Random(again)
     drawn: dict[str, FileQuery] = {}
     while len(drawn) < queries:
         problem = draw_problem(random, TEMPLATES[len(drawn) % len(TEMPLATES)])
         if problem.text not in drawn:
-            drawn[problem.text] = _attempted(problem, f"demo-{len(drawn):03d}", random)
+            query_id, hardness = f"demo-{len(drawn):03d}", random.gauss(0, HARDNESS_SPREAD)
+            drawn[problem.text] = _attempted(problem, query_id, hardness, random)
+            if later is not None:
+                drawn[problem.text] = _attempted(problem, query_id, hardness, later)
     ordered = list(drawn.values())
     random.shuffle(ordered)
     return ordered
 
 
-def write_demo_files(folder: Path, seed: int) -> tuple[Path, Path]:
-    """Write labelled.jsonl (a fifth of the queries) and asked.jsonl (the rest, truth in `label`)."""
-    queries = draw_rollouts(seed)
+@dataclass(frozen=True, slots=True)
+class DemoFiles:
+    """`labelled`: a fifth of the queries, to learn from. `asked`: the others; their labels are the truth. `again`: the
+    same others in a second epoch, with other rollouts."""
+
+    labelled: Path
+    asked: Path
+    again: Path
+
+
+def write_demo_files(folder: Path, seed: int) -> DemoFiles:
+    """Write labelled.jsonl, asked.jsonl and again.jsonl."""
+    queries, later = draw_rollouts(seed), draw_rollouts(seed, again=seed + 1)
     labelled = int(len(queries) * LABELLED_SHARE)
     folder.mkdir(parents=True, exist_ok=True)
-    paths = folder / "labelled.jsonl", folder / "asked.jsonl"
-    write_rollout_file(paths[0], queries[:labelled])
-    write_rollout_file(paths[1], queries[labelled:])
-    return paths
+    files = DemoFiles(folder / "labelled.jsonl", folder / "asked.jsonl", folder / "again.jsonl")
+    write_rollout_file(files.labelled, queries[:labelled])
+    write_rollout_file(files.asked, queries[labelled:])
+    write_rollout_file(files.again, later[labelled:])
+    return files
 
 
-def _attempted(problem: WordProblem, query_id: str, random: Random) -> FileQuery:
+def _attempted(problem: WordProblem, query_id: str, hardness: float, random: Random) -> FileQuery:
     """The problem with what every policy makes of it; right is what ends in the true answer."""
-    hardness = random.gauss(0, HARDNESS_SPREAD)
     rollouts = []
     for policy in POLICIES * ROLLOUTS_PER_POLICY:
         response, answer = policy.respond(problem, hardness, random)

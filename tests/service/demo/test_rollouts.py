@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from pathlib import Path
 from random import Random
+from statistics import correlation
 
 import pytest
 from sklearn.metrics import roc_auc_score
@@ -129,12 +130,28 @@ def test_better_policies_are_right_more_often() -> None:
 
 
 def test_files_split_the_queries_and_repeat_for_a_seed(tmp_path: Path) -> None:
-    labelled, asked = write_demo_files(tmp_path / "one", seed=7)
-    again = write_demo_files(tmp_path / "two", seed=7)
-    other, _ = write_demo_files(tmp_path / "three", seed=8)
-    first, second = list(read_rollout_file(labelled)), list(read_rollout_file(asked))
+    files = write_demo_files(tmp_path / "one", seed=7)
+    same = write_demo_files(tmp_path / "two", seed=7)
+    other = write_demo_files(tmp_path / "three", seed=8)
+    first, second = list(read_rollout_file(files.labelled)), list(read_rollout_file(files.asked))
     assert (len(first), len(second)) == (60, 240)
     assert not {query.id for query in first} & {query.id for query in second}
     assert all(rollout.label is not None for query in (*first, *second) for rollout in query.rollouts)
-    assert [path.read_bytes() for path in again] == [labelled.read_bytes(), asked.read_bytes()]
-    assert other.read_bytes() != labelled.read_bytes()
+    for name in ("labelled", "asked", "again"):
+        assert getattr(same, name).read_bytes() == getattr(files, name).read_bytes()
+        assert getattr(other, name).read_bytes() != getattr(files, name).read_bytes()
+
+
+def test_a_second_epoch_has_the_same_queries_and_other_rollouts(tmp_path: Path) -> None:
+    files = write_demo_files(tmp_path, seed=7)
+    first, again = list(read_rollout_file(files.asked)), list(read_rollout_file(files.again))
+    for query, later in zip(first, again, strict=True):
+        assert (later.id, later.query, later.ground_truth) == (query.id, query.query, query.ground_truth)
+        assert [rollout.label for rollout in later.rollouts] == [
+            float(answer == query.ground_truth) for answer in answers(later)
+        ]
+    same = sum(query.rollouts == later.rollouts for query, later in zip(first, again, strict=True))
+    assert same == 0
+    # A query stays as hard as it was.
+    shares = [[sum(r.label or 0 for r in query.rollouts) / 8 for query in queries] for queries in (first, again)]
+    assert correlation(*shares) > 0.5

@@ -18,10 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from memreward_client import Explanation, Neighbor, Prediction, ScoredGroup
 from memreward_client.cli import ingestion, training
-from memreward_client.cli.predictions import PredictedGroup
-from memreward_client.files.rollouts import FileQuery, FileRollout
 from memreward_service.demo import process as service_process
 from memreward_service.demo import tour
 from memreward_service.demo.process import DemoError, ServiceProcess, free_port
@@ -68,16 +65,22 @@ def test_the_tour_twice_over_one_folder(fake_child: None, tmp_path: Path, capsys
     assert said.out.count("1920") >= 2
     assert "scoring: 240/240 groups" in said.err
     # The child's rule differs from the majority's only in groups without a majority.
-    rows = re.findall(r"(?:MemReward|agreement majority), no label +│ \d+ +│ +([\d.]+)% │ +([\d.]+)%", said.out)
+    rows = re.findall(r"(?:MemReward|agreement majority)(?:, no label)? +│ 1920 +│ +([\d.]+)% │ +([\d.]+)%", said.out)
     majority, model = rows[:2]
     assert 70 < float(majority[0]) < 90
     assert float(model[1]) < float(majority[1])
+    # The child asks for labels one group after the other, and believes them.
+    curve = re.findall(r"│ +(\d+)% │ +([\d.]+)% │ +([\d.]+)% │ +([\d.]+)% │ █", said.out)
+    assert [point[0] for point in curve[:6]] == ["0", "2", "5", "10", "15", "20"]
+    assert curve[0][1:] == (majority[0], model[0], model[0])
+    assert all(float(last) > float(first) + 3 for first, last in zip(curve[0][1:], curve[5][1:], strict=True))
+    assert "wrong rollouts rewarded" in said.out.split("GET /v1/trust")[1]
 
 
-def test_one_label_of_a_group_is_that_of_its_first_rollout() -> None:
-    query = FileQuery("How many?", tuple(FileRollout(f"A: {n}", float(n == 0)) for n in range(3)))
-    assert [rollout.label for rollout in tour.only_first_label(query).rollouts] == [1.0, None, None]
-    assert [rollout.response for rollout in tour.only_first_label(query).rollouts] == ["A: 0", "A: 1", "A: 2"]
+def test_every_tour_has_a_service_of_its_own(tmp_path: Path) -> None:
+    for name in ("service", "service-2", "service-3"):
+        assert tour.fresh_folder(tmp_path) == tmp_path / name
+        (tmp_path / name).mkdir()
 
 
 @pytest.mark.slow
@@ -142,36 +145,3 @@ def test_a_service_that_cannot_start_is_quoted(tmp_path: Path) -> None:
         pytest.raises(DemoError, match=r"ended with exit code 2: memreward: --threshold .*less than 1"),
     ):
         service.await_answer("http://127.0.0.1:9")
-
-
-def group(labels: list[float], keys: list[str]) -> PredictedGroup:
-    rollouts = tuple(FileRollout(key, label) for key, label in zip(keys, labels, strict=True))
-    shares = [keys.count(key) / len(keys) for key in keys]
-    predictions = tuple(
-        Prediction(0.0, 0.1, "ok", "gnn", Explanation(key, key, share, 0, 0))
-        for key, share in zip(keys, shares, strict=True)
-    )
-    scored = ScoredGroup("0", predictions, (Neighbor("near", 0.75, "Near"),))
-    return PredictedGroup(FileQuery("?", rollouts, ground_truth="7"), scored, "m", 1)
-
-
-def test_majority_rewards_the_most_shared_answer() -> None:
-    tied = group([1, 0, 0, 1], ["7", "8", "8", "7"])
-    misled = group([0, 0, 0, 1], ["6", "8", "8", "7"])
-    assert tour.majority_rewards(tied) == [True, False, False, True]
-    assert tour.majority_rewards(misled) == [False, True, True, False]
-    summary = tour.summarise_majority([tied, misled])
-    assert (summary.compared, summary.right, summary.false_positive_rate) == (8, 5 / 8, 2 / 5)
-
-
-def test_the_group_shown_is_the_first_mixed_one() -> None:
-    clear, mixed = group([1, 1], ["7", "7"]), group([0, 1], ["8", "7"])
-    assert tour.mixed_group([clear, mixed, group([1, 0], ["7", "8"])]) is mixed
-    assert tour.describe_group(mixed) == [
-        "The true answer is 7; 1 of 2 rollouts reach it.",
-        "The answer that most rollouts share is wrong here.",
-        "MemReward's rewards match the truth for 1 of 2 rollouts.",
-        'The nearest query in memory (cosine 0.75) is "Near"',
-    ]
-    with pytest.raises(DemoError):
-        tour.mixed_group([clear])

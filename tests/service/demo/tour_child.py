@@ -1,4 +1,4 @@
-"""A service as the tour starts one, with made-up answers: it rewards what more than half of a group say."""
+"""A service as the tour starts one, with made-up answers: labels, and what more than half of a group say."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from memreward_proto.records import (
     Explanation,
     Group,
     Prediction,
+    Rollout,
     Scored,
     ScoredGroup,
     Source,
@@ -26,7 +27,7 @@ from memreward_service.settings import Settings
 
 
 class AgreeingEngine(LearningEngine):
-    """Rewards the answers that more than half of a group share."""
+    """Rewards what is labelled right, and the answers that more than half of a group share."""
 
     async def score(self, groups: Sequence[Group], explain: bool = False) -> Scored:
         return Scored("m-2", 9, tuple(_agreed(group) for group in groups))
@@ -37,10 +38,17 @@ def _agreed(group: Group) -> ScoredGroup:
     votes = Counter(keys)
     shares = [votes[key] / len(keys) for key in keys]
     predictions = tuple(
-        Prediction(float(share > 0.5), share, Status.OK, Source.GNN, Explanation(key, key, share, 0, 0))
-        for key, share in zip(keys, shares, strict=True)
+        _rewarded(rollout, Explanation(key, key, share, 0, 0))
+        for rollout, key, share in zip(group.rollouts, keys, shares, strict=True)
     )
     return ScoredGroup(group.group_id, predictions, ())
+
+
+def _rewarded(rollout: Rollout, explanation: Explanation) -> Prediction:
+    if rollout.label is not None:
+        return Prediction(rollout.label, rollout.label, Status.OK, Source.LABEL, explanation)
+    share = explanation.agreement
+    return Prediction(float(share > 0.5), share, Status.OK, Source.GNN, explanation)
 
 
 def run(settings: Settings) -> None:
