@@ -25,7 +25,10 @@ def show_one_label(client: RewardClient, console: Console, groups: Sequence[Pred
     misled = misled_groups(groups)
     if not misled:
         raise DemoError("no group of the demo rewards a wrong majority beside right rollouts.")
-    print(f"In {len(misled)} of {len(groups)} groups a wrong answer of the majority is rewarded. The first of them:\n")
+    print(
+        f"In {len(misled)} of {len(groups)} groups a wrong majority is rewarded, with {LEAST_RIGHT} or more right beside it."
+    )
+    print("The first of them:\n")
     group = misled[0]
     console.print(rewards_view(without_sentences(group)))
     print(f"The answer that most rollouts share is wrong here: the true one is {group.query.ground_truth}.")
