@@ -25,9 +25,7 @@ def show_one_label(client: RewardClient, console: Console, groups: Sequence[Pred
     misled = misled_groups(groups)
     if not misled:
         raise DemoError("no group of the demo rewards a wrong majority beside right rollouts.")
-    print(
-        f"In {len(misled)} of {len(groups)} groups a wrong majority is rewarded, with {LEAST_RIGHT} or more right beside it."
-    )
+    print(f"In {len(misled)} of {len(groups)} groups a wrong majority is rewarded while {LEAST_RIGHT}+ are right.")
     print("The first of them:\n")
     group = misled[0]
     console.print(rewards_view(without_sentences(group)))
