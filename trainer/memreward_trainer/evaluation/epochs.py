@@ -35,8 +35,6 @@ from memreward_trainer.evaluation.splits import flat
 LATER_BUDGETS = (0.0, 0.01, 0.03)
 """Shares of the labels of the second epoch."""
 EPOCHS = 10
-RUN_LABELS = 0.02
-"""Share of the rollouts of all epochs that may be labelled where memory of the queries is used."""
 GROUP = 8
 """Rollouts of a query in each of many epochs."""
 FIRST_SKILL, LAST_SKILL = 0.5, 4.0
@@ -85,8 +83,7 @@ def policy_halves(queries: Sequence[Experience]) -> tuple[list[Experience], list
 def many_epochs(
     queries: Sequence[Experience], encoder: Encoder, budget: float, seed: int, epochs: int | None, progress: Progress
 ) -> list[Epoch]:
-    """Epoch after epoch. `budget`: the most that the planner may ask for in each, a share of its rollouts; with memory
-    no more than RUN_LABELS in all."""
+    """Epoch after epoch. `budget`: the most that the planner may ask for in each, a share of its rollouts."""
     random = np.random.default_rng(seed)
     drawn = [with_ids([_drawn(query, epoch, random) for query in queries]) for epoch in range(EPOCHS)]
     labels = round(budget * sum(len(query.rollouts) for query in drawn[0]))
@@ -116,7 +113,6 @@ async def _many(
 ) -> list[Epoch]:  # fmt: skip
     """The rollouts `drawn` for each epoch, after the first one's labels are `known`."""
     made = []
-    left = round(RUN_LABELS * sum(len(query.rollouts) for epoch in drawn for query in epoch)) - sum(map(sum, known))
     first = paid(drawn[0], known)
     async with trained_engine(first, encoder, seed, epochs, lambda share: progress(share / 3)) as engine:
         beliefs = await _beliefs(engine, [_stripped(query) for query in drawn[0]], step=0)
@@ -124,10 +120,9 @@ async def _many(
         for number, epoch in enumerate(drawn[1:], start=2):
             unlabelled = [_stripped(query) for query in epoch]
             arms = []
-            for asked, most in ((unlabelled, left), ([_unknown(query) for query in unlabelled], None)):
+            for asked in (unlabelled, [_unknown(query) for query in unlabelled]):
                 beliefs = await _beliefs(engine, asked, step=number - 1)
-                arms.append((beliefs, _asked_for(epoch, beliefs, budget, most)))
-            left -= sum(map(sum, arms[0][1]))
+                arms.append((beliefs, _asked_for(epoch, beliefs, budget)))
             made.append(_epoch(epoch, *arms))
             await fill(engine, paid(epoch, arms[0][1]).memory)
             progress((1 + 2 * number / EPOCHS) / 3)
@@ -181,11 +176,9 @@ def _spent(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share:
     return rewarded(queries, beliefs, _asked_for(queries, beliefs, share))
 
 
-def _asked_for(
-    queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share: float, most: int | None = None
-) -> Known:
-    """The labels that the planner asks for, at most a `share` of the rollouts, and `most` of them."""
+def _asked_for(queries: Sequence[Experience], beliefs: Sequence[GroupBelief], share: float) -> Known:
+    """The labels that the planner asks for, at most a `share` of the rollouts."""
     known = [[False] * len(query.rollouts) for query in queries]
     labels = round(share * sum(len(query.rollouts) for query in queries))
-    spend(queries, beliefs, known, labels if most is None else min(labels, most), least_gain=LEAST_PRICE)
+    spend(queries, beliefs, known, labels, least_gain=LEAST_PRICE)
     return known
