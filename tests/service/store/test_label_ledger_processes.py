@@ -73,7 +73,7 @@ def granted_in(output: str) -> set[tuple[int, int, int]]:
 
 @pytest.mark.slow
 def test_two_processes_spend_one_budget_exactly(store_url: str) -> None:
-    """Two steps have room for 81 labels each, the run for 150: the second step must stop at what is left."""
+    """Two steps have room for 162 labels, the run for 150: the second step must stop at what is left."""
     ExperienceStore(store_url).close()
     callers = [start_caller(store_url, seed, steps=2) for seed in (1, 2)]
     for caller in callers:
@@ -88,7 +88,6 @@ def test_two_processes_spend_one_budget_exactly(store_url: str) -> None:
     by_step = [sum(step == number for step, _, _ in granted) for number in range(2)]
     steps = tuple(StepSpending(number, GROUPS * SIZE, by_step[number]) for number in range(2))
     assert spent == LabelSpending("run", 2 * GROUPS * SIZE, LABELS, steps)
-    assert max(by_step) <= int(SHARE * GROUPS * SIZE)
     assert len(granted) == LABELS
 
 
@@ -108,7 +107,7 @@ def test_kill_9_forgets_nothing_that_was_granted(store_url: str) -> None:
         spent = store.label_spending("run")
         assert len(granted) >= lines
         assert len(granted) <= spent.labels <= LABELS
-        assert all(one.labels <= int(SHARE * one.rollouts) for one in spent.steps)
+        assert spent.labels <= int(SHARE * spent.rollouts)
         again = [(f"{step}.{number}", index) for step, number, index in granted]
         assert store.grant_labels(charge(0), {}, again) == [True] * len(again)
         assert store.label_spending("run") == spent
