@@ -63,12 +63,14 @@ async def test_programs_that_do_nothing_agree_with_nobody() -> None:
 
 async def test_every_program_of_a_query_has_the_same_shape_and_its_outcomes_say_what_happened() -> None:
     stops = "import os\ndef largest(xs): os._exit(1)"
-    large = "def largest(xs): return [0] * 10**6"
+    large = "def largest(xs): return [0] * 10**5"
     odd = f"class Ä{'b' * 80}(Exception): pass\ndef largest(xs): raise Ä{'b' * 80}"
     found = [one for one in await behaviours(LOOP, FORGOT, BROKEN, ENDLESS, stops, large, odd) if one is not None]
     assert len(found) == 7
     assert len({tuple(map(len, one)) for one in found}) == 1
-    assert [{text[0] for text in one[0]} for one in found] == [{"v"}, {"n"}, {"x"}, {"t", "s"}, {"e"}, {"l"}, {"x"}]
+    letters = [{text[0] for text in one[0]} for one in found]
+    assert letters[:5] + letters[6:] == [{"v"}, {"n"}, {"x"}, {"t", "s"}, {"e"}, {"x"}]
+    assert "l" in letters[5] <= {"l", "t", "s"}, "too large, or too late on a slow machine"
     assert set(found[2][0]) == {"xSyntaxError"}
     assert all(re.fullmatch(r"[!-~]{1,32}", text) for one in found for row in one for text in row)
 
