@@ -273,6 +273,7 @@ def test_the_sampler_tells_where_the_rewards_of_a_step_come_from(start: Start, s
         "memreward/source/label": 0.0,
         "memreward/source/gnn": 0.875,
         "memreward/source/none": 0.125,
+        "memreward/groups/without_gradient": 0.0,
     } | {name: value for name, value in told.items() if value is not None}
 
 
